@@ -1,0 +1,1 @@
+"""Social: write once, out everywhere at its second, exactly once, live before your eyes."""

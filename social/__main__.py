@@ -1,0 +1,110 @@
+"""The command line: up, servers, serve, user, version.
+
+`serve` imports the product when it runs it: `social up` is three processes, and the two that watch over the others
+should not take a second and 60 MB for what they never use.
+"""
+
+import asyncio
+import os
+import sys
+import time
+from importlib.metadata import version as installed
+from pathlib import Path
+from typing import Annotated
+
+from cyclopts import App, Parameter
+
+from social.embedded import listener
+from social.embedded import servers as embedded
+from social.embedded import up as together
+from social.embedded.folder import Folder
+from social.embedded.order import Order
+from social.embedded.program import POLL
+from social.embedded.unfit import Unfit
+from social.settings import BadSettings, Settings
+
+DATA = Path(os.environ.get("XDG_DATA_HOME") or Path.home() / ".local/share") / "social"
+
+app = App(
+    name="social",
+    help="A self-hosted social media scheduler: write once, out everywhere at its second.",
+    version_flags=[],
+    result_action="return_value",
+)
+user = App(name="user", help="The people who use this Social.")
+app.command(user)
+
+Data = Annotated[Path, Parameter(env_var="SOCIAL_DATA", help="Folder of everything: data, secrets, logs.")]
+Host = Annotated[str, Parameter(env_var="SOCIAL_HOST", help="Address to listen on; 0.0.0.0 is all of them.")]
+Port = Annotated[int, Parameter(env_var="SOCIAL_PORT", help="Port to listen on; 0 is any free one.")]
+Sandbox = Annotated[bool, Parameter(help="Run the sandbox too: the platforms, simulated, to rehearse on.")]
+Wait = Annotated[float, Parameter(help="Seconds to wait for `social servers` to say where everything is.")]
+
+
+def main() -> None:
+    """Runs what the command line says. What cannot be done is told in one sentence, with an exit code of sysexits.h."""
+    try:
+        app()
+    except Unfit as wrong:
+        if str(wrong):
+            tell(f"social: {wrong}")
+        sys.exit(os.EX_UNAVAILABLE)
+    except BadSettings as wrong:
+        tell(f"social: {wrong}")
+        sys.exit(os.EX_CONFIG)
+
+
+@app.command
+def up(*, data: Data = DATA, host: Host = "127.0.0.1", port: Port = 8080, sandbox: Sandbox = True) -> None:
+    """Run everything on this machine: the servers that are needed, and Social itself."""
+    order = Order(folder=Folder.opened(data), host=host, port=port, sandbox=sandbox)
+    asyncio.run(together.run(order, os.environ, tell))
+
+
+@app.command
+def servers(*, data: Data = DATA, host: Host = "127.0.0.1", port: Port = 8080, sandbox: Sandbox = True) -> None:
+    """Run the servers alone: database, queue, files, sandbox, and the socket that instances listen on."""
+    folder = Folder.opened(data)
+    with folder.locked():
+        asyncio.run(embedded.run(Order(folder=folder, host=host, port=port, sandbox=sandbox), os.environ, tell))
+
+
+@app.command
+def serve(*, data: Data = DATA, wait: Wait = 0) -> None:
+    """Run one instance of Social, on the servers that run on the data folder or that the environment names."""
+    import uvloop  # noqa: PLC0415 - see above
+
+    from social.app import serve as instance  # noqa: PLC0415 - see above
+
+    settings = Settings.read(announced(Folder(data), wait) | dict(os.environ))
+    listening = listener.ask(Path(settings.listen)) if settings.listen else None
+    sys.exit(uvloop.run(instance(settings, listening)))
+
+
+@user.command
+def setup_link(*, data: Data = DATA) -> None:
+    """Print the one-time link with which the first person becomes the owner."""
+    print(together.setup_link(Folder(data)) or "Somebody has signed up already, so the link is used up.")
+
+
+@app.command
+def version() -> None:
+    """Print the version."""
+    print(installed("social"))
+
+
+def announced(folder: Folder, patience: float) -> dict[str, str]:
+    """The settings that `social servers` has announced in `folder`; none when it hasn't after `patience` seconds."""
+    deadline = time.monotonic() + patience
+    while (found := folder.announced()) is None and time.monotonic() < deadline:
+        time.sleep(POLL)  # no event loop runs yet
+    return found or {}
+
+
+def tell(line: str) -> None:
+    """One line for the person at the terminal, or for the log that stands in for one."""
+    print(line, file=sys.stderr, flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,212 @@
+"""Set-up, sign-in and who I am. The refresh token travels in a cookie that scripts cannot read."""
+
+from datetime import timedelta
+from typing import Annotated, Any
+
+import msgspec
+from beanie import PydanticObjectId
+from litestar import Controller, Request, Response, delete, get, post
+from litestar.datastructures import Cookie, State
+from litestar.di import NamedDependency
+from litestar.params import JSONBody
+from litestar.status_codes import HTTP_201_CREATED, HTTP_204_NO_CONTENT
+from msgspec import Meta
+
+from social.api.callers import Callers, bearer, needs
+from social.api.headers import must_come_from_our_page
+from social.backing import Backing
+from social.errors import SignInNeeded
+from social.moments import now, rfc3339
+from social.people.documents import User, Workspace
+from social.people.roles import Caller, Role
+from social.people.signin import RUN_OUT, Founder, Person, SignedIn, SignIn, Visitor, person
+
+AnyRequest = Request[Any, Any, State]
+
+SMALL = 16 * 1024  # bytes that somebody unknown may send
+EMail = Annotated[str, Meta(max_length=254, pattern=r"^\s*[^@\s]+@[^@\s]+\s*$", description="an e-mail address")]
+Name = Annotated[str, Meta(min_length=1, max_length=100)]
+Password = Annotated[str, Meta(max_length=1024)]
+Token = Annotated[str, Meta(max_length=256)]
+
+
+class SetUpIn(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
+    """Who begins. `token` is the set-up link's, `zone` an IANA zone such as Europe/Berlin."""
+
+    token: Token
+    name: Name
+    email: EMail
+    password: Password
+    workspace: Name
+    zone: Annotated[str, Meta(max_length=64)]
+
+
+class SignInIn(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
+    """Who comes back."""
+
+    email: Annotated[str, Meta(max_length=254)]
+    password: Password
+
+
+class SetUpState(msgspec.Struct, kw_only=True):
+    """Whether somebody must begin."""
+
+    needed: bool
+
+
+class UserOut(msgspec.Struct, kw_only=True):
+    """A person, to themselves."""
+
+    id: str
+    name: str
+    email: str
+    zone: str
+
+
+class WorkspaceOut(msgspec.Struct, kw_only=True):
+    """A workspace, to one of its members."""
+
+    id: str
+    name: str
+    role: Role
+
+
+class Me(msgspec.Struct, kw_only=True):
+    """Who I am, where I belong, and in which workspace this request acted (null for who belongs nowhere)."""
+
+    user: UserOut
+    workspaces: list[WorkspaceOut]
+    workspace_id: str | None
+
+
+class SignedInOut(msgspec.Struct, kw_only=True):
+    """An access token for the header `Authorization: Bearer ...`, and who it speaks for. RFC 3339."""
+
+    access_token: str
+    expires_at: str
+    me: Me
+
+
+class PeopleController(Controller):
+    """How one gets in, and out."""
+
+    tags = ("people",)
+    request_max_body_size = SMALL
+
+    @get("/setup", summary="Is a set-up needed?", opt={"public": True})
+    async def set_up_state(self) -> SetUpState:
+        """True until the first owner is there."""
+        return SetUpState(needed=not await Workspace.founded())
+
+    @post("/setup", summary="Begin", opt={"public": True}, status_code=HTTP_201_CREATED)
+    async def set_up(
+        self,
+        data: JSONBody[SetUpIn],
+        request: AnyRequest,
+        signin: NamedDependency[SignIn],
+        backing: NamedDependency[Backing],
+    ) -> Response[SignedInOut]:
+        """Makes the owner and the first workspace, once, for whoever has the link."""
+        founder = Founder(
+            name=data.name, email=data.email, password=data.password, workspace=data.workspace, zone=data.zone
+        )
+        return _welcome(await signin.set_up(founder, data.token, _visitor(request), now()), backing)
+
+    @post("/session", summary="Sign in", opt={"public": True}, status_code=HTTP_201_CREATED)
+    async def sign_in(
+        self,
+        data: JSONBody[SignInIn],
+        request: AnyRequest,
+        signin: NamedDependency[SignIn],
+        backing: NamedDependency[Backing],
+    ) -> Response[SignedInOut]:
+        """Starts a session. 401 does not tell whether the e-mail or the password was wrong."""
+        return _welcome(await signin.sign_in(data.email, data.password, _visitor(request), now()), backing)
+
+    @post("/session/refresh", summary="The next access token", opt={"public": True}, status_code=HTTP_201_CREATED)
+    async def refresh(
+        self, request: AnyRequest, signin: NamedDependency[SignIn], backing: NamedDependency[Backing]
+    ) -> Response[SignedInOut]:
+        """For the cookie of the session, from our own page only (header `Social-Client`)."""
+        must_come_from_our_page(request.headers, backing.settings.public_url)
+        used = request.cookies.get(_cookie_name(backing))
+        if not used:
+            raise SignInNeeded(RUN_OUT)
+        return _welcome(await signin.refresh(used, _visitor(request), now()), backing)
+
+    @delete("/session", summary="Sign out", opt={"public": True}, status_code=HTTP_204_NO_CONTENT)
+    async def sign_out(
+        self,
+        request: AnyRequest,
+        signin: NamedDependency[SignIn],
+        callers: NamedDependency[Callers],
+        backing: NamedDependency[Backing],
+    ) -> Response[None]:
+        """Ends the session of the access token, or of the cookie (from our own page only). Twice changes nothing."""
+        name = _cookie_name(backing)
+        ended: PydanticObjectId | None = None
+        if "authorization" in request.headers:
+            ended = signin.tokens.read(bearer(request)).session_id
+            await signin.sign_out(ended)
+        elif used := request.cookies.get(name):
+            must_come_from_our_page(request.headers, backing.settings.public_url)
+            ended = await signin.sign_out_with(used)
+        if ended is not None:
+            callers.forget(ended)
+        return Response(None, status_code=HTTP_204_NO_CONTENT, cookies=[_cookie(name, "", timedelta(0), backing)])
+
+    @get("/me", summary="Who am I?", guards=[needs("viewer")])
+    async def me(self, caller: NamedDependency[Caller]) -> Me:
+        """The signed-in person and their workspaces."""
+        user = await User.get(caller.user_id)
+        if user is None:
+            raise SignInNeeded(RUN_OUT)
+        return _me(await person(user), caller.workspace_id)
+
+
+def _welcome(signed_in: SignedIn, backing: Backing) -> Response[SignedInOut]:
+    places = signed_in.person.places
+    content = SignedInOut(
+        access_token=signed_in.access.token,
+        expires_at=rfc3339(signed_in.access.expires_at),
+        me=_me(signed_in.person, places[0].id if places else None),
+    )
+    cookie = _cookie(_cookie_name(backing), signed_in.refresh, signed_in.ends_at - now(), backing)
+    return Response(content, status_code=HTTP_201_CREATED, cookies=[cookie])
+
+
+def _me(person: Person, workspace_id: PydanticObjectId | None) -> Me:
+    user = person.user
+    return Me(
+        user=UserOut(id=str(user.id), name=user.name, email=user.email, zone=user.zone),
+        workspaces=[WorkspaceOut(id=str(place.id), name=place.name, role=place.role) for place in person.places],
+        workspace_id=None if workspace_id is None else str(workspace_id),
+    )
+
+
+def _cookie_name(backing: Backing) -> str:
+    """With the prefix a browser takes the cookie over https only, for this very host and no other."""
+    return "__Host-social" if _on_https(backing) else "social"
+
+
+def _cookie(name: str, value: str, lasts: timedelta, backing: Backing) -> Cookie:
+    return Cookie(
+        key=name,
+        value=value,
+        max_age=max(0, int(lasts.total_seconds())),
+        path="/",
+        httponly=True,
+        secure=_on_https(backing),
+        samesite="strict",
+    )
+
+
+def _on_https(backing: Backing) -> bool:
+    return backing.settings.public_url.startswith("https:")
+
+
+def _visitor(request: AnyRequest) -> Visitor:
+    """The address is the connection's own: anybody can write X-Forwarded-For."""
+    return Visitor(
+        address=request.client.host if request.client else "unix", user_agent=request.headers.get("user-agent", "")
+    )

@@ -1,0 +1,270 @@
+"""Posts: write, check, plan, cancel."""
+
+from datetime import datetime
+from typing import Annotated, Any, Literal
+
+import msgspec
+from beanie import PydanticObjectId
+from beanie.operators import In
+from litestar import Controller, delete, get, post, put
+from litestar.di import NamedDependency
+from litestar.params import FromPath, FromQuery, JSONBody
+from litestar.status_codes import HTTP_200_OK
+from msgspec import UNSET, Meta, UnsetType
+
+from social.api.callers import needs
+from social.api.pages import Page, after_id, page
+from social.api.publications import WhenIn, thumbnails
+from social.backing import Backing
+from social.errors import Conflict
+from social.media.documents import Media
+from social.media.links import link
+from social.people.documents import User
+from social.people.roles import Caller
+from social.platforms import PLATFORMS
+from social.posts.documents import Attached, Post, Written
+from social.publishing import plan
+from social.publishing.documents import Publication
+from social.publishing.plan import Verdict
+from social.publishing.shown import PublicationOut, shown
+from social.publishing.states import overall
+
+TEXT_MOST = 100_000  # characters; every platform takes less, and each says so in its own words
+PostState = Literal["draft", "planned", "sending", "held", "failed", "partly", "online", "cancelled", "missed"]
+
+# One field for each platform, in that platform's own shape, so that the OpenAPI document says what each takes.
+Options = msgspec.defstruct(
+    "Options",
+    [(platform.name, platform.options | UnsetType, UNSET) for platform in PLATFORMS.values()],
+    kw_only=True,
+    forbid_unknown_fields=True,
+)
+
+
+class PostIn(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
+    """What a person writes. `accounts` and `media` by id, in order."""
+
+    text: Annotated[str, Meta(max_length=TEXT_MOST)]
+    media: Annotated[list[Attached], Meta(max_length=50)] = []
+    accounts: Annotated[list[str], Meta(max_length=200)] = []
+    options: Options = msgspec.field(default_factory=Options)  # type: ignore[valid-type]
+
+
+class PostEdit(PostIn, kw_only=True, forbid_unknown_fields=True):
+    """A change, and the revision it was made from."""
+
+    revision: int
+
+
+class PlanIn(WhenIn, kw_only=True, forbid_unknown_fields=True):
+    """A date, and the revision of the post that was looked at when it was chosen."""
+
+    revision: int
+
+
+class AttachedOut(msgspec.Struct, kw_only=True):
+    """One picture of a post."""
+
+    id: str
+    alt: str
+    mime: str
+    width: int
+    height: int
+    url: str
+    thumbnail_url: str
+
+
+class PlanOut(msgspec.Struct, kw_only=True):
+    """When: the wall time in its zone, and the instant that is."""
+
+    wall: str
+    zone: str
+    fold: int
+    at: datetime
+
+
+class Author(msgspec.Struct, kw_only=True):
+    """Who wrote it."""
+
+    id: str
+    name: str
+
+
+class PostOut(msgspec.Struct, kw_only=True):
+    """A post with everything that became of it."""
+
+    id: str
+    revision: int
+    text: str
+    media: list[AttachedOut]
+    accounts: list[str]
+    options: dict[str, Any]
+    plan: PlanOut | None
+    state: PostState
+    publications: list[PublicationOut]
+    author: Author
+    created_at: datetime
+    updated_at: datetime
+
+
+class PostController(Controller):
+    """What people write, and when it goes out."""
+
+    path = "/posts"
+    tags = ("posts",)
+
+    @post("/", summary="Write a draft", guards=[needs("author")])
+    async def create(
+        self, data: JSONBody[PostIn], caller: NamedDependency[Caller], backing: NamedDependency[Backing]
+    ) -> PostOut:
+        """A draft; nothing goes out before it is planned."""
+        return await _shown(caller, await plan.create(caller, _written(data), backing), backing)
+
+    @get("/", summary="Newest posts first", guards=[needs("viewer")])
+    async def newest(
+        self,
+        caller: NamedDependency[Caller],
+        backing: NamedDependency[Backing],
+        drafts: FromQuery[bool | None] = None,
+        cursor: FromQuery[str | None] = None,
+        limit: FromQuery[Annotated[int, Meta(ge=1, le=100)]] = 50,
+    ) -> Page[PostOut]:
+        """Drafts only, planned and sent ones only (`drafts=false`), or all."""
+        found = await Post.page(caller, draft=drafts, before=after_id(cursor), limit=limit + 1)
+        return page(found, limit, lambda each: each.id, await _all_shown(caller, found[:limit], backing))
+
+    @post("/checks", summary="Would it fit?", guards=[needs("author")], status_code=HTTP_200_OK)
+    async def check(self, data: JSONBody[PostIn], caller: NamedDependency[Caller]) -> list[Verdict]:
+        """What each chosen account would say to this. Nothing is saved."""
+        return await plan.verdicts(caller, _written(data))
+
+    @get("/{post_id:str}", summary="One post", guards=[needs("viewer")])
+    async def read(
+        self, post_id: FromPath[str], caller: NamedDependency[Caller], backing: NamedDependency[Backing]
+    ) -> PostOut:
+        """With its publications."""
+        return await _shown(caller, await Post.found(caller, post_id), backing)
+
+    @put("/{post_id:str}", summary="Save a change", guards=[needs("author")])
+    async def save(
+        self,
+        post_id: FromPath[str],
+        data: JSONBody[PostEdit],
+        caller: NamedDependency[Caller],
+        backing: NamedDependency[Backing],
+    ) -> PostOut:
+        """A planned post stays planned. 409 with the `current` one if somebody saved in between."""
+        try:
+            saved = await plan.save(caller, post_id, data.revision, _written(data), backing)
+        except Conflict as conflict:
+            raise await _with_current(conflict, caller, post_id, backing) from None
+        return await _shown(caller, saved, backing)
+
+    @delete("/{post_id:str}", summary="Delete a post", guards=[needs("author")])
+    async def remove(
+        self,
+        post_id: FromPath[str],
+        revision: FromQuery[int],
+        caller: NamedDependency[Caller],
+        backing: NamedDependency[Backing],
+    ) -> None:
+        """And with it what was planned. What is online stays, and so does its post."""
+        await plan.delete(caller, post_id, revision, backing)
+
+    @put("/{post_id:str}/plan", summary="Plan a post, or send it now", guards=[needs("author")])
+    async def plan(
+        self,
+        post_id: FromPath[str],
+        data: JSONBody[PlanIn],
+        caller: NamedDependency[Caller],
+        backing: NamedDependency[Backing],
+    ) -> PostOut:
+        """Once this is answered the plan is durable. 422 lists everything that keeps it from any account."""
+        when = data.plan(await _zone(caller))
+        try:
+            planned = await plan.plan(caller, post_id, data.revision, when, backing)
+        except Conflict as conflict:
+            raise await _with_current(conflict, caller, post_id, backing) from None
+        return await _shown(caller, planned, backing)
+
+    @delete("/{post_id:str}/plan", summary="Cancel", guards=[needs("author")], status_code=HTTP_200_OK)
+    async def cancel(
+        self,
+        post_id: FromPath[str],
+        revision: FromQuery[int],
+        caller: NamedDependency[Caller],
+        backing: NamedDependency[Backing],
+    ) -> PostOut:
+        """Nothing that had not begun to go out will; a post of which nothing is out is a draft again."""
+        return await _shown(caller, await plan.cancel(caller, post_id, revision, backing), backing)
+
+
+def _written(data: PostIn) -> Written:
+    return Written(
+        text=data.text,
+        media=tuple(data.media),
+        accounts=tuple(dict.fromkeys(data.accounts)),
+        options=msgspec.to_builtins(data.options),
+    )
+
+
+async def _zone(caller: Caller) -> str:
+    user = await User.get(caller.user_id)
+    return user.zone if user else "UTC"
+
+
+async def _with_current(conflict: Conflict, caller: Caller, post_id: str, backing: Backing) -> Conflict:
+    if conflict.facts.get("stale"):
+        current = await _shown(caller, await Post.found(caller, post_id), backing)
+        return Conflict(conflict.sentence, current=msgspec.to_builtins(current))
+    return conflict
+
+
+async def _shown(caller: Caller, post: Post, backing: Backing) -> PostOut:
+    return (await _all_shown(caller, [post], backing))[0]
+
+
+async def _all_shown(caller: Caller, posts: list[Post], backing: Backing) -> list[PostOut]:
+    """Two queries for the whole page: the files, and the publications."""
+    if not posts:
+        return []
+    wanted = [id for each in posts for id in each.media_ids]
+    media = {str(file.id): file for file in await Media.of(caller, In("_id", wanted)).to_list()}
+    publications: dict[PydanticObjectId, list[Publication]] = {}
+    for each in (
+        await Publication.of(caller, In("post_id", [each.id for each in posts])).sort("due_at", "_id").to_list()
+    ):
+        publications.setdefault(each.post_id, []).append(each)
+    return [_out(each, publications.get(each.id or PydanticObjectId(), []), media, backing) for each in posts]
+
+
+def _out(post: Post, publications: list[Publication], media: dict[str, Media], backing: Backing) -> PostOut:
+    pictures = thumbnails(media.values(), backing)
+    return PostOut(
+        id=str(post.id),
+        revision=post.revision,
+        text=post.written.text,
+        media=[_attached(each, media[each.id], backing) for each in post.written.media if each.id in media],
+        accounts=list(post.written.accounts),
+        options=post.written.options,
+        plan=PlanOut(wall=post.plan.wall, zone=post.plan.zone, fold=post.plan.fold, at=post.plan.due_at)
+        if post.plan
+        else None,
+        state=overall([each.state for each in publications], draft=post.draft),  # type: ignore[arg-type]
+        publications=[shown(each, pictures.get(each.first_media())) for each in publications],
+        author=Author(id=str(post.author_id), name=post.author_name),
+        created_at=post.created_at,
+        updated_at=post.updated_at,
+    )
+
+
+def _attached(attached: Attached, file: Media, backing: Backing) -> AttachedOut:
+    return AttachedOut(
+        id=attached.id,
+        alt=attached.alt or file.alt,
+        mime=file.mime,
+        width=file.width,
+        height=file.height,
+        url=link(file, "file", backing),
+        thumbnail_url=link(file, "thumbnail", backing),
+    )

@@ -1,0 +1,209 @@
+"""Publications: what is planned on which account, what became of it, and what a person can do about it."""
+
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Annotated, Literal
+
+import msgspec
+from beanie import PydanticObjectId
+from beanie.operators import In
+from litestar import Controller, delete, get, post, put
+from litestar.di import NamedDependency
+from litestar.params import FromPath, FromQuery, JSONBody, QueryParameter
+from litestar.status_codes import HTTP_200_OK, HTTP_202_ACCEPTED
+from msgspec import Meta
+
+from social.api.callers import needs
+from social.api.pages import Page, after_due, page
+from social.backing import Backing
+from social.errors import Invalid, Wrong
+from social.media.documents import Media
+from social.media.links import link
+from social.moments import now
+from social.people.documents import User
+from social.people.roles import Caller
+from social.platforms.contract import Evidence
+from social.posts.when import Plan, at_the_instant, on_the_wall
+from social.publishing import plan
+from social.publishing.documents import Attempt, Publication
+from social.publishing.shown import PublicationOut, shown
+from social.publishing.states import State
+
+
+class WhenIn(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
+    """One of: `now`; `wall` (2026-11-22T09:30:00) with an IANA `zone`; `at` (with offset), shown in `zone`.
+
+    Of a wall time that a clock change makes happen twice, `fold` 0 is the first and 1 the second.
+    """
+
+    now: Literal[True] | None = None
+    wall: datetime | None = None
+    at: datetime | None = None
+    zone: Annotated[str, Meta(max_length=64)] | None = None
+    fold: Literal[0, 1] = 0
+
+    def plan(self, zone: str) -> Plan:
+        """What was asked for; `zone` is the caller's own. Invalid unless it is exactly one of the three."""
+        chosen = [name for name in ("now", "wall", "at") if getattr(self, name) is not None]
+        if len(chosen) != 1:
+            raise Invalid("Say when.", [Wrong("/", "Give exactly one of now, wall (with zone) and at.", "when")])
+        if self.wall is not None:
+            if self.zone is None:
+                raise Invalid(
+                    "A wall time needs its zone.", [Wrong("/zone", "Add a zone such as Europe/Berlin.", "missing")]
+                )
+            return on_the_wall(self.wall, self.zone, self.fold)
+        return at_the_instant(self.at or now(), self.zone or zone)
+
+
+class VerdictIn(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
+    """What the person saw on the platform: it is there (optionally with its address), or it is not."""
+
+    went_out: bool
+    url: Annotated[str, Meta(max_length=2000, pattern="^https?://")] | None = None
+
+
+class AttemptOut(msgspec.Struct, kw_only=True):
+    """One attempt: when its request was armed and answered, and what came of it."""
+
+    n: int
+    rev: int
+    sent_at: datetime
+    answered_at: datetime
+    outcome: str
+    sentence: str | None
+    status: int | None
+    said: str | None
+    evidence: Evidence | None
+
+
+class PublicationHistory(PublicationOut, kw_only=True):
+    """A publication with all its attempts, oldest first."""
+
+    history: list[AttemptOut]
+
+
+class PublicationController(Controller):
+    """One post on one account."""
+
+    path = "/publications"
+    tags = ("publications",)
+
+    @get("/", summary="By due time", guards=[needs("viewer")])
+    async def by_due_time(
+        self,
+        caller: NamedDependency[Caller],
+        backing: NamedDependency[Backing],
+        since: FromQuery[datetime | None] = None,
+        until: FromQuery[datetime | None] = None,
+        states: Annotated[list[State] | None, QueryParameter(name="state")] = None,
+        newest_first: FromQuery[bool] = False,
+        cursor: FromQuery[str | None] = None,
+        limit: FromQuery[Annotated[int, Meta(ge=1, le=100)]] = 50,
+    ) -> Page[PublicationOut]:
+        """Due at `since` or later and before `until`, in one of the states; earliest first unless asked otherwise."""
+        for name, moment in (("since", since), ("until", until)):
+            if moment is not None and moment.tzinfo is None:
+                raise Invalid(
+                    "A time without an offset could mean anything.", [Wrong(f"/{name}", "Add an offset or Z.", "naive")]
+                )
+        found = await Publication.page(
+            caller,
+            states=states,
+            since=since,
+            until=until,
+            after=after_due(cursor),
+            newest_first=newest_first,
+            limit=limit + 1,
+        )
+        pictures = await _pictures(caller, found[:limit], backing)
+        out = [shown(each, pictures.get(each.first_media())) for each in found[:limit]]
+        return page(found, limit, lambda each: (each.due_at, each.id), out)
+
+    @get("/{publication_id:str}", summary="One publication and its attempts", guards=[needs("viewer")])
+    async def read(
+        self, publication_id: FromPath[str], caller: NamedDependency[Caller], backing: NamedDependency[Backing]
+    ) -> PublicationHistory:
+        """With every attempt, its stamps and what the platform said."""
+        publication = await Publication.found(caller, publication_id)
+        out = await _shown(caller, publication, backing)
+        history = [_attempt(each) for each in await Attempt.history(publication)]
+        return PublicationHistory(**msgspec.structs.asdict(out), history=history)
+
+    @put("/{publication_id:str}/plan", summary="Move one", guards=[needs("author")])
+    async def move(
+        self,
+        publication_id: FromPath[str],
+        data: JSONBody[WhenIn],
+        caller: NamedDependency[Caller],
+        backing: NamedDependency[Backing],
+    ) -> PublicationOut:
+        """Another time for this account alone."""
+        user = await User.get(caller.user_id)
+        when = data.plan(user.zone if user else "UTC")
+        return await _shown(caller, await plan.move(caller, publication_id, when, backing), backing)
+
+    @delete("/{publication_id:str}/plan", summary="Cancel one", guards=[needs("author")], status_code=HTTP_200_OK)
+    async def cancel(
+        self, publication_id: FromPath[str], caller: NamedDependency[Caller], backing: NamedDependency[Backing]
+    ) -> PublicationOut:
+        """409 once it is going out."""
+        return await _shown(caller, await plan.cancel_one(caller, publication_id, backing), backing)
+
+    @post(
+        "/{publication_id:str}/attempts",
+        summary="Try again now",
+        guards=[needs("author")],
+        status_code=HTTP_202_ACCEPTED,
+    )
+    async def again(
+        self, publication_id: FromPath[str], caller: NamedDependency[Caller], backing: NamedDependency[Backing]
+    ) -> PublicationOut:
+        """What may already be out is looked for first."""
+        return await _shown(caller, await plan.again(caller, publication_id, backing), backing)
+
+    @post(
+        "/{publication_id:str}/verdict",
+        summary="It is there, or send it again",
+        guards=[needs("author")],
+        status_code=HTTP_200_OK,
+    )
+    async def verdict(
+        self,
+        publication_id: FromPath[str],
+        data: JSONBody[VerdictIn],
+        caller: NamedDependency[Caller],
+        backing: NamedDependency[Backing],
+    ) -> PublicationOut:
+        """For what we could not find out ourselves."""
+        settled = await plan.verdict(caller, publication_id, is_there=data.went_out, url=data.url, backing=backing)
+        return await _shown(caller, settled, backing)
+
+
+def thumbnails(files: Iterable[Media], backing: Backing) -> dict[str | None, str]:
+    """The addresses of the files' small pictures, by media id."""
+    return {str(file.id): link(file, "thumbnail", backing) for file in files}
+
+
+async def _shown(caller: Caller, publication: Publication, backing: Backing) -> PublicationOut:
+    pictures = await _pictures(caller, [publication], backing)
+    return shown(publication, pictures.get(publication.first_media()))
+
+
+async def _pictures(caller: Caller, publications: list[Publication], backing: Backing) -> dict[str | None, str]:
+    firsts = [PydanticObjectId(id) for each in publications if (id := each.first_media())]
+    return thumbnails(await Media.of(caller, In("_id", firsts)).to_list(), backing) if firsts else {}
+
+
+def _attempt(attempt: Attempt) -> AttemptOut:
+    return AttemptOut(
+        n=attempt.n,
+        rev=attempt.rev,
+        sent_at=attempt.sent_at,
+        answered_at=attempt.answered_at,
+        outcome=attempt.outcome,
+        sentence=attempt.sentence,
+        status=attempt.status,
+        said=attempt.said,
+        evidence=attempt.receipt.evidence if attempt.receipt else None,
+    )

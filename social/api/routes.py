@@ -1,0 +1,133 @@
+"""The public surface on one screen: which controllers there are, and what stands around every one of them."""
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from typing import Any
+
+import msgspec
+from litestar import Litestar, Request, Response, Router, get
+from litestar.datastructures import State
+from litestar.di import Provide
+from litestar.openapi import OpenAPIConfig
+from litestar.openapi.plugins import JsonRenderPlugin
+from litestar.openapi.spec import Components, SecurityScheme
+from litestar.types import ControllerRouterHandler
+
+from social import web as web_client
+from social.api import web
+from social.api.accounts import AccountController, ConnectionController, PlatformController
+from social.api.bodies import JsonRequest
+from social.api.callers import Callers, deny_by_default, needs, the_caller
+from social.api.files import file
+from social.api.headers import Entrance, OnTheWayOut
+from social.api.health import HealthController, Readiness
+from social.api.live import LiveController
+from social.api.media import MediaController
+from social.api.people import PeopleController
+from social.api.posts import PostController
+from social.api.problems import HANDLERS
+from social.api.publications import PublicationController
+from social.backing import Backing
+from social.people.signin import SignIn
+
+V1 = "/api/v1"
+LARGEST_JSON = 1_000_000  # bytes; the upload of files has its own
+
+CONTROLLERS: Sequence[ControllerRouterHandler] = (  # everything under /api/v1
+    PeopleController,
+    PlatformController,
+    ConnectionController,
+    AccountController,
+    MediaController,
+    PostController,
+    PublicationController,
+    LiveController,
+)
+
+
+def application(
+    backing: Backing, *, others: Sequence[ControllerRouterHandler] = (), readiness: Readiness | None = None
+) -> Litestar:
+    """The API, the web client, and the doors that `others` are (for doors may not import one another).
+
+    Every route says who may use it, with `needs("editor")` among its guards or `opt={"public": True}`; one that says
+    nothing answers nobody. Dependencies by name: backing, caller, readiness, signin, callers.
+    """
+    ready, address = readiness or Readiness(), backing.settings.public_url
+    return Litestar(
+        route_handlers=[
+            Router(V1, route_handlers=[*CONTROLLERS, openapi_document]),
+            HealthController,
+            file,
+            *others,
+            *web.handlers(web_client.files(), address),
+        ],
+        lifespan=[_front_desk],
+        state=State({"backing": backing, "readiness": ready}),
+        request_class=JsonRequest,
+        request_max_body_size=LARGEST_JSON,
+        guards=[deny_by_default],
+        dependencies={
+            "caller": Provide(the_caller, sync_to_thread=False),
+            "backing": Provide(_backing, sync_to_thread=False),
+            "readiness": Provide(_readiness, sync_to_thread=False),
+            "signin": Provide(_signin, sync_to_thread=False),
+            "callers": Provide(_callers, sync_to_thread=False),
+        },
+        middleware=[Entrance(address)],
+        before_send=[OnTheWayOut(address)],
+        exception_handlers=HANDLERS,
+        openapi_config=_openapi(),
+        logging_config=None,
+        debug=False,
+    )
+
+
+@get("/openapi.json", guards=[needs("viewer")], include_in_schema=False)
+async def openapi_document(request: Request[Any, Any, State]) -> Response[bytes]:
+    """All of this API, for those who are signed in. Made once: it takes a quarter of a second."""
+    state = request.app.state
+    if "document" not in state:
+        state.document = msgspec.json.encode(request.app.openapi_schema.to_schema())
+    return Response(state.document, media_type="application/json")
+
+
+@asynccontextmanager
+async def _front_desk(app: Litestar) -> AsyncIterator[None]:
+    with SignIn.opened(app.state.backing) as signin:
+        app.state.signin, app.state.callers = signin, Callers(signin.tokens)
+        yield
+
+
+def _openapi() -> OpenAPIConfig:
+    """Litestar's own pages for it stay behind the sign-in too, and out of the way."""
+    return OpenAPIConfig(
+        title="Social",
+        version="1",
+        openapi_router=Router(f"{V1}/schema", guards=[needs("viewer")], route_handlers=[], include_in_schema=False),
+        render_plugins=[JsonRenderPlugin()],
+        components=Components(
+            security_schemes={"session": SecurityScheme(type="http", scheme="bearer", bearer_format="JWT")}
+        ),
+        security=[{"session": []}],
+    )
+
+
+def _backing(state: State) -> Backing:
+    backing: Backing = state.backing
+    return backing
+
+
+def _readiness(state: State) -> Readiness:
+    readiness: Readiness = state.readiness
+    return readiness
+
+
+def _signin(state: State) -> SignIn:
+    signin: SignIn = state.signin
+    return signin
+
+
+def _callers(state: State) -> Callers:
+    callers: Callers = state.callers
+    return callers

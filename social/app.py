@@ -1,0 +1,177 @@
+"""Puts the program together. Imports every room and is imported by none but the command line and the tests."""
+
+import asyncio
+import os
+import signal
+import socket
+from collections.abc import Coroutine
+from typing import Any
+
+import structlog
+import uvicorn
+from beanie import Document, init_beanie
+from pymongo.errors import PyMongoError
+
+from social import logs
+from social.accounts.documents import Account, AppRegistration, Pending
+from social.api.health import Readiness
+from social.api.routes import application
+from social.backing import Backing, mongo, opened, redis
+from social.jobs import clock, worker
+from social.jobs.running import Running
+from social.live import sockets
+from social.live.hub import Hub
+from social.media.documents import Media
+from social.outbox import relay
+from social.outbox.documents import Relay, Row
+from social.people.documents import Membership, Session, Tries, User, Workspace
+from social.people.tickets import Ticket
+from social.posts.documents import Post
+from social.publishing.documents import Attempt, Publication
+from social.publishing.lanes import Lane
+from social.settings import Settings
+
+log = structlog.get_logger()
+
+DOCUMENTS: tuple[type[Document], ...] = (
+    User, Workspace, Membership, Session, Tries, Ticket, Account, AppRegistration, Pending, Media, Post, Publication, Attempt,
+    Lane, Row, Relay,
+)  # fmt: skip
+BACKLOG = 2048
+
+
+async def bind(backing: Backing) -> None:
+    """Gives every document its collection. Once in a process, for one database."""
+    await init_beanie(database=backing.db, document_models=DOCUMENTS, skip_indexes=True)
+
+
+async def serve(settings: Settings, listening: socket.socket | None = None) -> int:
+    """Runs an instance until SIGTERM or SIGINT, then lets it finish. Answers the process's exit code.
+
+    `listening` is a socket that already listens, shared with other instances; without it host and port are bound.
+    A task that dies ends the instance with 1: its supervisor starts another.
+    """
+    logs.configure(style=settings.log_format, level=settings.log_level)
+    async with opened(settings) as backing:
+        await _wait_for_servers(backing)
+        await bind(backing)
+        await mongo.index(DOCUMENTS)
+        return await _run(backing, listening or _bound(settings))
+
+
+async def _run(backing: Backing, listening: socket.socket) -> int:
+    settings = backing.settings
+    running, hub, readiness = Running(), Hub(backing), Readiness()
+    serving = server(backing, hub, readiness)
+    works: dict[str, Coroutine[Any, Any, Any]] = {}
+    if "api" in settings.tasks or "live" in settings.tasks:
+        works["api"] = serving.serve(sockets=[listening])
+        works["hub"] = hub.run(backing.stopping)
+    if "worker" in settings.tasks:
+        works["worker"] = worker.run(backing, running)
+    if "clock" in settings.tasks:
+        works["clock"] = clock.run(backing, running)
+        works["relay"] = relay.run(backing, backing.stopping)
+    tasks = [asyncio.create_task(work, name=name) for name, work in works.items()]
+    asked = _signalled()
+    log.info("instance.started", tasks=sorted(works), pid=os.getpid())
+    stop = asyncio.create_task(asked.wait(), name="signal")
+    ended, _ = await asyncio.wait([*tasks, stop], return_when=asyncio.FIRST_COMPLETED)
+    died = [task for task in ended if task is not stop]
+    for task in died:
+        log.error("instance.task_died", task=task.get_name(), exc_info=task.exception())
+    readiness.draining = True
+    await _drain(backing, running, hub, serving, tasks)
+    stop.cancel()
+    return 1 if died else 0
+
+
+async def _drain(
+    backing: Backing, running: Running, hub: Hub, serving: uvicorn.Server, tasks: list[asyncio.Task[Any]]
+) -> None:
+    """Nothing new is begun, what is being sent is finished, sockets are told to come back, then the rest ends."""
+    log.info("instance.draining", running=len(running))
+    backing.stopping.set()
+    await hub.drain()
+    serving.should_exit = True
+    await running.drained(backing.settings.grace)
+    _, left = await asyncio.wait(tasks, timeout=5)
+    for task in left:
+        task.cancel()
+    if left:
+        await asyncio.wait(left, timeout=2)
+    log.info("instance.stopped")
+
+
+class _Server(uvicorn.Server):
+    """uvicorn without its signal handlers: the process owns the signals."""
+
+    def capture_signals(self) -> Any:
+        """Captures nothing."""
+        return _nothing()
+
+
+class _nothing:
+    def __enter__(self) -> None: ...
+    def __exit__(self, *_: object) -> None: ...
+
+
+def server(backing: Backing, hub: Hub, readiness: Readiness) -> uvicorn.Server:
+    """uvicorn with the API, the live sockets and the web client; to be served on a socket that listens."""
+    settings = backing.settings
+    app = application(backing, others=sockets.handlers(hub), readiness=readiness)
+    return _Server(
+        uvicorn.Config(
+            app,
+            loop="none",
+            http="httptools",
+            ws="websockets-sansio",
+            ws_max_size=64 * 1024,
+            lifespan="on",
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            proxy_headers=False,
+            backlog=BACKLOG,
+            timeout_keep_alive=15,
+            timeout_graceful_shutdown=round(settings.grace),
+        )
+    )
+
+
+def _signalled() -> asyncio.Event:
+    asked = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for name in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(name, asked.set)
+    return asked
+
+
+def _bound(settings: Settings) -> socket.socket:
+    # Made with IPPROTO_TCP: asyncio sets TCP_NODELAY only then (48.8 ms a keep-alive request without, 6.2 ms with).
+    listening = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    listening.bind((settings.host, settings.port))
+    listening.listen(BACKLOG)
+    listening.setblocking(False)
+    return listening
+
+
+async def _wait_for_servers(backing: Backing) -> None:
+    """Returns when Mongo and the bucket answer. An instance that starts before its servers waits and says so."""
+    pause = 0.2
+    while True:
+        try:
+            await mongo.wait(backing.client)
+            await backing.bucket.wait()
+            break
+        except (PyMongoError, OSError) as error:
+            log.warning("instance.waiting_for_servers", error=type(error).__name__)
+            await asyncio.sleep(pause)
+            pause = min(pause * 2, 5.0)
+    try:
+        advice = await redis.check(backing.redis)
+    except redis.GONE as away:
+        advice = f"Redis does not answer ({type(away).__name__}): posts go out, a little later."
+    if advice:
+        log.warning("instance.redis", advice=advice)

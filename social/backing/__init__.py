@@ -1,0 +1,90 @@
+"""The outside services an instance stands on, opened once by `app.py` and handed down as one value."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+from pymongo import AsyncMongoClient
+from pymongo.asynchronous.client_session import AsyncClientSession
+from pymongo.asynchronous.database import AsyncDatabase
+from redis.asyncio import Redis
+from saq import Queue
+
+from social.backing import mongo, redis
+from social.backing.bucket import Bucket
+from social.backing.outbound import Outbound
+from social.backing.owner import Owner
+from social.backing.vault import Vault
+from social.settings import Settings
+
+T = TypeVar("T")
+Json = dict[str, Any]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Backing:
+    """What the rooms act through. One per process; nothing in it is a module global."""
+
+    settings: Settings
+    owner: Owner
+    client: AsyncMongoClient[Json]
+    db: AsyncDatabase[Json]
+    redis: Redis
+    queue: Queue
+    bucket: Bucket
+    outbound: Outbound
+    vault: Vault
+    room: asyncio.Semaphore  # how much is worked on side by side
+    announced: asyncio.Event = field(default_factory=asyncio.Event)  # set when a row for the outbox was committed here
+    planned: asyncio.Event = field(default_factory=asyncio.Event)  # set when something here may be due at once
+    stopping: asyncio.Event = field(default_factory=asyncio.Event)  # set when nothing new is to be begun
+
+    async def transaction(self, body: Callable[[AsyncClientSession], Awaitable[T]]) -> T:
+        """Runs `body` in one transaction (majority) and answers what it answers; Mongo may run it again, so it only writes."""
+        async with self.client.start_session() as session:
+            answer = await session.with_transaction(body)
+        self.announced.set()
+        return answer
+
+    async def side_by_side(self, work: Iterable[Awaitable[None]]) -> None:
+        """Runs all of `work` together, `settings.concurrency` at a time in the whole process. Not to be nested.
+
+        One that fails does not cancel the others, for a cancelled send would be an unknown one; the first error is
+        raised after all have ended.
+        """
+
+        async def one(piece: Awaitable[None]) -> None:
+            async with self.room:
+                await piece
+
+        ended = await asyncio.gather(*(one(piece) for piece in work), return_exceptions=True)
+        for outcome in ended:
+            if isinstance(outcome, BaseException):
+                raise outcome
+
+
+@asynccontextmanager
+async def opened(settings: Settings) -> AsyncIterator[Backing]:
+    """Everything in `settings` connected to, closed in reverse order at the end.
+
+    Does not wait for the servers: `mongo.wait`, `redis.wait` and `Bucket.wait` do.
+    """
+    async with AsyncExitStack() as stack:
+        client = mongo.client(settings)
+        stack.push_async_callback(client.close)
+        connection = redis.connection(settings)
+        stack.push_async_callback(connection.aclose)
+        yield Backing(
+            settings=settings,
+            owner=Owner.of_this_process(),
+            client=client,
+            db=client[settings.mongo_database],
+            redis=connection,
+            queue=redis.queue(connection, settings),
+            bucket=await stack.enter_async_context(Bucket.opened(settings)),
+            outbound=await stack.enter_async_context(Outbound.opened(settings)),
+            vault=Vault(settings.key()),
+            room=asyncio.Semaphore(settings.concurrency),
+        )

@@ -1,0 +1,68 @@
+"""MongoDB, the truth: the client, and how msgspec structs live in documents."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+import msgspec
+from beanie import Document
+from pydantic import PlainValidator
+from pymongo import AsyncMongoClient, IndexModel
+from pymongo.errors import PyMongoError
+
+from social.settings import Settings
+
+# A filter's or an update's idea of the present: the server's "$$NOW" in production, a literal where a test moves the clock.
+NOW = "$$NOW"
+Instant = str | datetime
+
+
+def client(settings: Settings) -> AsyncMongoClient[dict[str, Any]]:
+    """Majority reads and writes, aware datetimes, a small pool, and an end to every call."""
+    return AsyncMongoClient(
+        settings.mongo_url,
+        appname="social",
+        tz_aware=True,
+        tzinfo=UTC,
+        w="majority",
+        readConcernLevel="majority",
+        retryWrites=True,
+        maxPoolSize=20,
+        serverSelectionTimeoutMS=5_000,
+        timeoutMS=10_000,
+    )
+
+
+async def wait(mongo: AsyncMongoClient[dict[str, Any]]) -> None:
+    """Returns when a primary answers. PyMongoError after the client's selection time."""
+    await mongo.admin.command("ping")
+
+
+async def reachable(mongo: AsyncMongoClient[dict[str, Any]]) -> bool:
+    """Whether a primary answers now."""
+    try:
+        await wait(mongo)
+    except PyMongoError:
+        return False
+    return True
+
+
+async def index(documents: Sequence[type[Document]]) -> None:
+    """Makes the indexes that `documents` declare, once `init_beanie` has bound them. Running it again changes nothing."""
+    for document in documents:
+        declared: list[IndexModel] = list(getattr(document.Settings, "indexes", ()))
+        if declared:
+            await document.get_pymongo_collection().create_indexes(declared)
+
+
+def as_bson(struct: msgspec.Struct) -> Any:
+    """`struct` as Mongo stores it: plain maps and lists, datetimes kept as dates."""
+    return msgspec.to_builtins(struct, builtin_types=(datetime, bytes), str_keys=True)
+
+
+def stored(kind: Any) -> PlainValidator:
+    """Reads a struct of type `kind` back from what `as_bson` made. For `Annotated[Kind, stored(Kind)]` in a document."""
+    return PlainValidator(lambda value: msgspec.convert(value, kind, from_attributes=True))
+
+
+BSON_ENCODERS = {msgspec.Struct: as_bson}  # every document's Settings.bson_encoders

@@ -1,0 +1,274 @@
+"""Everything we ask of other people's servers: three aiohttp sessions that differ in where they may connect to.
+
+`platforms` carries tokens to the platforms' own hosts and to the servers that users registered with; `sandbox` carries
+the sandbox's tokens to one exact origin; `outside` fetches addresses that users give and never carries a credential.
+
+Where a connection goes is decided at the socket, on the address it is really made to: a resolver that checks is never
+asked about IP literals, and a name may mean something else the second time it is asked for.
+"""
+
+import ipaddress
+import socket
+from collections.abc import AsyncIterator, Callable
+from collections.abc import Set as AbstractSet
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from dataclasses import dataclass
+from importlib import metadata
+from typing import Self
+
+import aiohttp
+import msgspec
+from aiohttp.abc import AbstractResolver
+from yarl import URL
+
+from social.errors import Invalid, Wrong
+from social.settings import Settings
+
+REUSED_FOR = 2.0  # seconds a connection may have been idle; an older one is likelier to be reset with our request on it
+CONNECT_WITHIN = 10.0
+FETCH_WITHIN = 10.0
+WEB_PORTS = frozenset({80, 443})
+PIECE = 2**16
+
+# What Python's `is_global` may call global (tried on 3.11) and must not be reached all the same, each with its reason.
+SPECIAL = tuple(
+    map(
+        ipaddress.ip_network,
+        (
+            "::/96",  # IPv4-compatible: an IPv4 address in disguise
+            "::ffff:0:0:0/96",  # IPv4-translated (SIIT)
+            "64:ff9b::/96",  # NAT64
+            "64:ff9b:1::/48",  # NAT64, local use
+            "2001::/32",  # Teredo
+            "2002::/16",  # 6to4
+            "3fff::/20",  # documentation
+            "5f00::/16",  # segment routing
+            "fec0::/10",  # site-local, deprecated
+            "192.0.0.0/24",  # protocol assignments
+            "192.88.99.0/24",  # 6to4 relays
+        ),
+    )
+)
+
+SocketAddress = tuple[str, int] | tuple[str, int, int, int]
+AddrInfo = tuple[int | socket.AddressFamily, int | socket.SocketKind, int, str, SocketAddress]
+Opener = Callable[[AddrInfo], socket.socket]
+
+
+class Blocked(OSError):
+    """The address a name stands for is none we connect to."""
+
+
+class Lost(aiohttp.ClientError):
+    """The connection ended after it was made, and before the whole answer was there."""
+
+
+class Redirected(aiohttp.ClientError):
+    """The answer points elsewhere. Nobody follows it."""
+
+    def __init__(self, status: int) -> None:
+        super().__init__(f"redirected with {status}")
+        self.status = status
+
+
+class Fetched(msgspec.Struct, frozen=True, kw_only=True):
+    """What an address outside answered with 200."""
+
+    mime: str  # as the server says, without parameters, lower case
+    body: bytes
+
+
+@dataclass(frozen=True, kw_only=True)
+class Outbound:
+    """The open sessions. `towards` picks one for a platform's server, `fetched` uses the one for users' addresses."""
+
+    platforms: aiohttp.ClientSession
+    outside: aiohttp.ClientSession
+    sandbox: aiohttp.ClientSession | None
+    sandbox_origin: str | None
+
+    @classmethod
+    @asynccontextmanager
+    async def opened(cls, settings: Settings, *, resolver: AbstractResolver | None = None) -> AsyncIterator[Self]:
+        """Sessions that end with the block. `resolver` is for tests that play a name server."""
+        origin = settings.sandbox_url
+        async with AsyncExitStack() as stack:
+
+            async def session(to: Opener, total: float, *, decompress: bool = True) -> aiohttp.ClientSession:
+                return await stack.enter_async_context(
+                    aiohttp.ClientSession(
+                        connector=_connector(to, resolver),
+                        cookie_jar=aiohttp.DummyCookieJar(),
+                        timeout=aiohttp.ClientTimeout(total=total, sock_connect=min(CONNECT_WITHIN, total)),
+                        headers={"User-Agent": agent(settings), "Accept-Encoding": "identity"},
+                        auto_decompress=decompress,
+                        middlewares=(once,),
+                    )
+                )
+
+            patience = settings.times.http_timeout
+            yield cls(
+                platforms=await session(_to_public({443}), patience),
+                outside=await session(_to_public(WEB_PORTS, but_not=ours), FETCH_WITHIN, decompress=False),
+                sandbox=await session(_to_port_of(origin), patience) if origin else None,
+                sandbox_origin=str(URL(origin).origin()) if origin else None,
+            )
+
+    def towards(self, origin: str, *, sandbox: bool) -> aiohttp.ClientSession:
+        """The session for a platform's server at `origin` (scheme and host). Invalid if we do not speak to it.
+
+        A sandbox account's origin must be the sandbox's, to the letter; any other must be https on its own port.
+        """
+        if sandbox:
+            if self.sandbox is None or origin != self.sandbox_origin:
+                raise Invalid("The sandbox is not at this address, or is switched off.", code="sandbox-away")
+            return self.sandbox
+        url = URL(origin)
+        if url.scheme != "https" or url.port != 443 or url.user is not None or not url.host:
+            raise Invalid("A platform's server is spoken to over https only.", code="not-https")
+        return self.platforms
+
+    async def fetched(self, url: str, *, at_most: int) -> Fetched:
+        """What is at an address a user gave, up to `at_most` bytes.
+
+        Invalid, with what is wrong in words, if the address is none for us, does not answer 200 in 10 s, or sends more.
+        """
+        address = checked(url)
+        try:
+            async with self.outside.get(address, allow_redirects=False) as answer:
+                if answer.status != 200:
+                    raise _unfetchable(f"The address answered with {answer.status}.", "status")
+                if answer.headers.get("Content-Encoding", "identity").lower() != "identity":
+                    raise _unfetchable("The address sends its answer packed, although we asked for it plain.", "packed")
+                return Fetched(mime=answer.content_type.lower(), body=await capped(answer, at_most))
+        except TooMuch:
+            raise _unfetchable(f"More than the {at_most} bytes that are taken are at this address.", "large") from None
+        except Redirected:
+            raise _unfetchable("The address leads on to another one. Please give that one.", "redirect") from None
+        except aiohttp.ClientConnectorError as error:
+            if isinstance(error.os_error, Blocked):
+                raise _unfetchable("This address is not on the public internet.", "not-public") from None
+            raise _unfetchable("Nothing answers at this address.", "unreachable") from None
+        except aiohttp.InvalidURL:
+            raise _unfetchable("This is not a web address.", "malformed") from None
+        except (aiohttp.ClientError, TimeoutError):
+            raise _unfetchable("The address did not answer properly within 10 seconds.", "no-answer") from None
+
+
+def checked(url: str) -> URL:
+    """`url` as an address on the web: http or https, ports 80 and 443, no user or password. Invalid if it is none."""
+    try:
+        address = URL(url)
+        host, port = address.host, address.port
+    except ValueError:
+        raise _unfetchable("This is not a web address.", "malformed") from None
+    if address.scheme not in {"http", "https"} or not host:
+        raise _unfetchable("A web address begins with https:// or http://.", "scheme")
+    if address.user is not None or address.password is not None:
+        raise _unfetchable("The address holds a user name or password. Please remove it.", "credentials")
+    if port not in WEB_PORTS:
+        raise _unfetchable("Only the usual ports of the web, 80 and 443, are asked.", "port")
+    return address
+
+
+def public(address: str) -> bool:
+    """Whether `address` (IPv4 or IPv6, a zone is allowed) is one that anybody on the internet could mean by it."""
+    try:
+        ip = ipaddress.ip_address(address.partition("%")[0])
+    except ValueError:
+        return False
+    if isinstance(ip, ipaddress.IPv6Address) and ip.ipv4_mapped is not None:
+        ip = ip.ipv4_mapped
+    return ip.is_global and not ip.is_multicast and not any(ip in net for net in SPECIAL if net.version == ip.version)
+
+
+def ours(address: str) -> bool:
+    """Whether `address` is one of this machine's: only those can be bound to."""
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    with socket.socket(family, socket.SOCK_DGRAM) as probe:
+        try:
+            probe.bind((address, 0))
+        except OSError:
+            return False
+    return True
+
+
+class TooMuch(Exception):
+    """An answer is longer than what we are ready to read."""
+
+
+async def capped(answer: aiohttp.ClientResponse, at_most: int) -> bytes:
+    """The whole body of `answer`, unpacked. TooMuch as soon as it passes `at_most` bytes; the rest is not read."""
+    pieces, length = [], 0
+    while piece := await answer.content.read(PIECE):
+        length += len(piece)
+        if length > at_most:
+            answer.close()
+            raise TooMuch
+        pieces.append(piece)
+    return b"".join(pieces)
+
+
+async def once(request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType) -> aiohttp.ClientResponse:
+    """One request, one answer: aiohttp repeats a GET, PUT or DELETE that met a reset, and follows redirects."""
+    try:
+        answer = await handler(request)
+    except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError):
+        raise  # never sent
+    except (aiohttp.ClientOSError, aiohttp.ServerDisconnectedError) as error:
+        raise Lost(str(error)) from error
+    if answer.status in {301, 302, 303, 307, 308}:
+        status = answer.status
+        answer.close()
+        raise Redirected(status)
+    return answer
+
+
+def agent(settings: Settings) -> str:
+    """How we introduce ourselves."""
+    version = "0"
+    with suppress(metadata.PackageNotFoundError):
+        version = metadata.version("social")
+    return f"Social/{version} (+{settings.public_url})"
+
+
+def _connector(opener: Opener, resolver: AbstractResolver | None) -> aiohttp.TCPConnector:
+    return aiohttp.TCPConnector(
+        socket_factory=opener,
+        resolver=resolver,
+        keepalive_timeout=REUSED_FOR,
+        limit=0,  # how much we do at once is decided above; waiting here would eat a send's deadline
+    )
+
+
+def _to_public(ports: AbstractSet[int], *, but_not: Callable[[str], bool] = lambda _: False) -> Opener:
+    """Opens sockets to public addresses only.
+
+    This machine's own public addresses are let through for platforms, as one may well live on it, and for nobody else.
+    """
+
+    def opened(info: AddrInfo) -> socket.socket:
+        host, port = info[4][:2]
+        if not public(host) or but_not(host):
+            raise Blocked(f"{host} is not on the public internet")
+        if port not in ports:
+            raise Blocked(f"port {port} is not one of the web's")
+        return socket.socket(*info[:3])
+
+    return opened
+
+
+def _to_port_of(origin: str) -> Opener:
+    """Opens sockets to the port of `origin` only, wherever its name leads: the instance's owner gave it."""
+    port = URL(origin).port
+
+    def opened(info: AddrInfo) -> socket.socket:
+        if info[4][1] != port:
+            raise Blocked("this is not the sandbox's port")
+        return socket.socket(*info[:3])
+
+    return opened
+
+
+def _unfetchable(sentence: str, code: str) -> Invalid:
+    return Invalid(sentence, [Wrong(pointer="/url", detail=sentence, code=code)])

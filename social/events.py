@@ -1,0 +1,34 @@
+"""What browsers are told. An event is a noun and what happened to it; the web client's types follow these."""
+
+from datetime import datetime
+from typing import Any, Literal
+
+import msgspec
+
+EventType = Literal[
+    "publication.changed",
+    "post.created",
+    "post.changed",
+    "post.deleted",
+    "account.connected",
+    "account.changed",
+    "media.added",
+    "media.changed",
+    "media.removed",
+]
+
+
+class Event(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One thing that happened in one workspace. `seq` counts without gaps within the workspace.
+
+    `data` is the thing as the API shows it (a PublicationOut, PostOut, AccountOut, MediaOut), JSON-able.
+    """
+
+    seq: int
+    workspace: str
+    at: datetime
+    type: EventType
+    post_id: str | None = None
+    publication_id: str | None = None
+    rev: int | None = None
+    data: dict[str, Any] = {}

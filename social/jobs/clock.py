@@ -1,0 +1,31 @@
+"""Looks ahead, in every instance, whether or not there is a queue."""
+
+import asyncio
+import random
+from contextlib import suppress
+
+from social.backing import Backing
+from social.jobs.running import Running
+from social.publishing import due
+
+JITTER = 0.1  # of a tick, so that instances do not all look at once
+
+
+async def run(backing: Backing, running: Running) -> None:
+    """Begins a look every tick, and at once when something was planned for now, until `backing.stopping` is set."""
+    tick = backing.settings.times.tick
+    while not backing.stopping.is_set():
+        backing.planned.clear()
+        running.spawn(due.look(backing), "clock")
+        with suppress(TimeoutError):
+            await asyncio.wait_for(_either(backing), tick * random.uniform(1 - JITTER, 1 + JITTER))  # noqa: S311
+
+
+async def _either(backing: Backing) -> None:
+    """Returns when something was planned or the instance stops."""
+    waits = [asyncio.create_task(event.wait()) for event in (backing.planned, backing.stopping)]
+    try:
+        await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for wait in waits:
+            wait.cancel()

@@ -1,0 +1,87 @@
+"""Where pictures are worked on: child processes, a few at a time, that cannot take this one with them."""
+
+import asyncio
+import os
+import signal
+import sys
+import time
+from asyncio.subprocess import DEVNULL, PIPE, Process
+from pathlib import Path
+from typing import IO
+
+import msgspec
+import structlog
+
+import social
+from social.errors import Invalid, Unavailable
+from social.media.kinds import Kind
+from social.media.picture import Made, Unusable
+from social.media.workbench import DISK_IS_FULL
+
+log = structlog.get_logger()
+
+AT_ONCE = 2
+PATIENCE = 120.0  # seconds for one picture; it takes 0.3 to 7, and several times that on a machine with other work
+ROOT = Path(social.__file__).parent.parent  # where `python -m` finds us, installed or not
+NO_ROOM = "The server's disk is full, so nothing can be uploaded. Please tell whoever runs it."
+TOO_HARD = "This picture could not be read: it takes more work than is given to one. Save it anew or smaller."
+
+
+class Benches:
+    """One per process. Whoever comes when all are taken waits."""
+
+    def __init__(self, at_once: int = AT_ONCE) -> None:
+        self._free = asyncio.Semaphore(at_once)
+
+    async def work(self, kind: Kind, source: IO[bytes], clean: IO[bytes], thumbnail: IO[bytes]) -> Made:
+        """Has the picture in `source` made ready into the two other files (of this machine, each at its beginning).
+
+        Invalid, in words, for one that is broken, too big or too hard; Unavailable when the disk is full.
+        """
+        async with self._free:
+            began = time.monotonic()
+            code, said, complaint = await _ran(kind, [file.fileno() for file in (source, clean, thumbnail)])
+            log.info("media.worked_on", kind=kind, seconds=round(time.monotonic() - began, 3), code=code)
+        if code == DISK_IS_FULL:
+            raise Unavailable(NO_ROOM, retry_after=60)
+        if code != 0:
+            log.error(
+                "media.workbench_broke", kind=kind, code=code, complaint=complaint[-2000:].decode(errors="replace")
+            )
+            raise Invalid(TOO_HARD, code="too-hard")
+        answer = msgspec.json.decode(said, type=Made | Unusable)
+        if isinstance(answer, Unusable):
+            raise Invalid(answer.sentence, code=answer.code)
+        return answer
+
+
+async def _ran(kind: Kind, files: list[int]) -> tuple[int, bytes, bytes]:
+    """Exit code (minus the signal, if one ended it), stdout and stderr of one workbench."""
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        *("-m", "social.media.workbench", kind, *map(str, files)),
+        stdin=DEVNULL,
+        stdout=PIPE,
+        stderr=PIPE,
+        pass_fds=files,
+        cwd=ROOT,
+        env={"PATH": os.defpath, "LC_ALL": "C.UTF-8", "MALLOC_ARENA_MAX": "2"},  # none of our secrets
+        start_new_session=True,
+    )
+    said, complaint = b"", b""
+    try:
+        async with asyncio.timeout(PATIENCE):
+            said, complaint = await process.communicate()
+    except TimeoutError:
+        complaint = b"took too long"
+    finally:
+        await _end(process)
+    code = process.returncode
+    return -signal.SIGKILL if code is None else code, said, complaint
+
+
+async def _end(process: Process) -> None:
+    """Ends whatever is left of it, children of its own too."""
+    if process.returncode is None:
+        os.killpg(process.pid, signal.SIGKILL)
+        await process.wait()

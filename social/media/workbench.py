@@ -1,0 +1,59 @@
+"""The child process in which strangers' pictures are decoded: little memory, little time, no secrets, nice to others.
+
+Its arguments are a kind and three file descriptors; its answer is one JSON value on stdout (`picture.Made | Unusable`).
+"""
+
+import errno
+import os
+import resource
+import sys
+from pathlib import Path
+from typing import cast
+
+import msgspec
+
+from social.media import picture
+from social.media.kinds import Kind
+
+MEMORY = 2 * 2**30  # of addresses; 50 megapixels are 200 MB for each of up to four copies
+CPU = 45  # seconds
+LARGEST = 128 * 2**20  # bytes of a file it writes
+NICER = 10
+FIRST_TO_GO = Path("/proc/self/oom_score_adj")
+DISK_IS_FULL = 75  # exit code (EX_TEMPFAIL)
+
+
+def main(arguments: list[str]) -> int:
+    """kind source clean thumbnail. The exit code: 0 with an answer, DISK_IS_FULL without."""
+    _limit_ourselves()
+    source, clean, thumbnail = (int(descriptor) for descriptor in arguments[1:])
+    try:
+        with os.fdopen(source, "rb") as read, os.fdopen(clean, "wb") as written, os.fdopen(thumbnail, "wb") as small:
+            answer = picture.made(cast(Kind, arguments[0]), read, written, small)
+    except MemoryError:
+        answer = picture.Unusable(sentence="This picture needs more memory than is given to one.", code="memory")
+    except OSError as error:
+        if error.errno in {errno.ENOSPC, errno.EDQUOT}:
+            return DISK_IS_FULL
+        raise
+    sys.stdout.buffer.write(msgspec.json.encode(answer))
+    return 0
+
+
+def _limit_ourselves() -> None:
+    os.nice(NICER)
+    if FIRST_TO_GO.exists():
+        FIRST_TO_GO.write_text("1000")  # where memory runs out, one picture and not the database
+    for what, most in (
+        (resource.RLIMIT_AS, MEMORY),
+        (resource.RLIMIT_CPU, CPU),
+        (resource.RLIMIT_FSIZE, LARGEST),
+        (resource.RLIMIT_CORE, 0),
+    ):
+        _, hard = resource.getrlimit(what)
+        lowest = most if hard == resource.RLIM_INFINITY else min(most, hard)
+        resource.setrlimit(what, (lowest, lowest))
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,92 @@
+"""Events on Redis: how they are packed, and telling them without ever waiting for a Redis that is away.
+
+What is lost here costs a socket two seconds, never an event: hubs ask Mongo how far each workspace is numbered.
+"""
+
+import asyncio
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from typing import Any
+
+import msgspec
+import structlog
+from bson import ObjectId
+
+from social.backing import Backing
+from social.backing.redis import GONE
+from social.events import Event
+from social.moments import now, rfc3339
+from social.outbox.documents import Batch
+
+PATIENCE = 0.5  # seconds for one telling
+PAUSE = 2.0  # seconds without trying after one that failed
+AT_ONCE = 100  # events in one message
+
+log = structlog.get_logger()
+
+
+class Message(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Events that follow one another, up to number `last`. Without `last` they are ticks, which have no number.
+
+    Each event is already the text that a browser is sent, so a hub passes it on without reading it.
+    """
+
+    events: list[msgspec.Raw]
+    last: int = 0
+
+
+class Bus:
+    """Tells all hubs. One per process."""
+
+    def __init__(self, backing: Backing) -> None:
+        self._backing = backing
+        self._silent_until = 0.0  # on the loop's clock
+
+    async def tell(self, batches: Iterable[Batch]) -> None:
+        """Publishes the events of `batches`, in order, or gives up within half a second."""
+        await self._publish((batch.workspace_id, message) for batch in batches for message in messages(batch))
+
+    async def tick(self, workspace_id: ObjectId, type: str, data: Mapping[str, Any]) -> None:
+        """Publishes something fleeting, a progress for example: it has no number and is not kept."""
+        told = {"workspace": str(workspace_id), "at": rfc3339(now()), "type": type, "data": data}
+        await self._publish([(workspace_id, Message([msgspec.Raw(msgspec.json.encode(told))]))])
+
+    async def _publish(self, told: Iterable[tuple[ObjectId, Message]]) -> None:
+        loop = asyncio.get_running_loop()
+        if loop.time() < self._silent_until:
+            return
+        pipe = self._backing.redis.pipeline(transaction=False)
+        for workspace_id, message in told:
+            pipe.publish(channel(self._backing, workspace_id), msgspec.json.encode(message))
+        try:
+            async with asyncio.timeout(PATIENCE):
+                await pipe.execute()
+        except (*GONE, TimeoutError) as error:
+            self._silent_until = loop.time() + PAUSE
+            log.warning("bus.redis_away", error=type(error).__name__)
+
+
+def channel(backing: Backing, workspace_id: ObjectId | None) -> str:
+    """Where a workspace's events are published; without one, where nothing is."""
+    return f"live:{backing.settings.mongo_database}:{workspace_id}"
+
+
+def messages(batch: Batch) -> Iterable[Message]:
+    """The events of `batch`, in messages of a bearable size. Where it holds none, their last number alone."""
+    events = batch.events()
+    if not events:
+        yield Message([], last=batch.last)
+    for start in range(0, len(events), AT_ONCE):
+        some = events[start : start + AT_ONCE]
+        yield Message([msgspec.Raw(frame(event)) for event in some], last=some[-1].seq)
+
+
+def unpacked(packed: bytes) -> Message:
+    """What a channel carried. msgspec.MsgspecError if it is none of ours."""
+    return msgspec.json.decode(packed, type=Message)
+
+
+def frame(event: Event) -> bytes:
+    """An event as browsers are sent it."""
+    told = msgspec.to_builtins(event, builtin_types=(datetime,))
+    return msgspec.json.encode(told | {"at": rfc3339(event.at)})

@@ -1,0 +1,11 @@
+"""Our side of each social platform. Adding one is a file (or a folder) and one line here."""
+
+from social.platforms.contract import Platform
+from social.platforms.mastodon import MASTODON
+
+PLATFORMS: dict[str, Platform] = {
+    platform.name: platform
+    for platform in (
+        MASTODON,
+    )
+}  # fmt: skip

@@ -1,0 +1,75 @@
+"""A post: what a person wrote, before and after it has a date."""
+
+from datetime import datetime
+from typing import Annotated, Any
+
+import msgspec
+from beanie import PydanticObjectId
+from beanie.operators import In
+from pydantic import Field
+from pymongo import IndexModel
+
+from social.backing.mongo import BSON_ENCODERS, stored
+from social.moments import now
+from social.people.roles import Caller
+from social.people.workspaces import OfWorkspace
+from social.posts.when import Plan
+
+
+class Attached(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One picture of a post: the id of the media and the words for those who cannot see it."""
+
+    id: str
+    alt: str = ""
+
+
+class Written(msgspec.Struct, frozen=True, kw_only=True):
+    """What a person can change about a post. `options` by platform name, each in that platform's own shape."""
+
+    text: str
+    media: tuple[Attached, ...] = ()
+    accounts: tuple[str, ...] = ()
+    options: dict[str, dict[str, Any]] = {}
+
+
+class Post(OfWorkspace):
+    """What was written, for which accounts, and when it is planned for. `revision` rises with every change."""
+
+    noun = "post"
+
+    id: PydanticObjectId = Field(default_factory=PydanticObjectId)
+    written: Annotated[Written, stored(Written)]
+    media_ids: list[PydanticObjectId] = Field(default_factory=list)  # of `written`, for "who uses this file"
+    plan: Annotated[Plan | None, stored(Plan | None)] = None
+    draft: bool = True
+    revision: int = 1
+    author_id: PydanticObjectId
+    author_name: str
+    created_at: datetime = Field(default_factory=now)
+    updated_at: datetime = Field(default_factory=now)
+
+    class Settings:
+        name = "posts"
+        bson_encoders = BSON_ENCODERS
+        indexes = (
+            IndexModel([("workspace_id", 1), ("_id", -1)]),
+            IndexModel([("workspace_id", 1), ("draft", 1), ("_id", -1)]),
+            IndexModel([("workspace_id", 1), ("media_ids", 1)]),
+        )
+
+    @classmethod
+    async def page(
+        cls, caller: Caller, *, draft: bool | None, before: PydanticObjectId | None, limit: int
+    ) -> list["Post"]:
+        """The caller's newest posts, at most `limit`, older than the one called `before`."""
+        found = cls.of(caller)
+        if draft is not None:
+            found = found.find(cls.draft == draft)
+        if before is not None:
+            found = found.find(cls.id < before)
+        return await found.sort("-_id").limit(limit).to_list()
+
+    @classmethod
+    async def using(cls, caller: Caller, media_id: PydanticObjectId, *, most: int = 50) -> list["Post"]:
+        """Posts of the caller's workspace that show the file `media_id`."""
+        return await cls.of(caller, In(cls.media_ids, [media_id])).limit(most).to_list()

@@ -1,0 +1,447 @@
+"""A publication: one post on one account; planned, sent once. All queries about it live here.
+
+The engine's own queries cross workspaces and go through `engine()`; doors use `of` and `found`.
+"""
+
+from collections.abc import Sequence
+from contextlib import suppress
+from datetime import datetime, timedelta
+from typing import Annotated, Any
+
+import msgspec
+from beanie import Document, PydanticObjectId
+from bson import ObjectId
+from pydantic import Field
+from pymongo import IndexModel
+from pymongo.asynchronous.client_session import AsyncClientSession
+from pymongo.asynchronous.collection import AsyncCollection
+from pymongo.errors import DuplicateKeyError
+
+from social.backing.mongo import BSON_ENCODERS, NOW, Instant, as_bson, stored
+from social.backing.owner import Owner
+from social.moments import now
+from social.people.roles import Caller
+from social.people.workspaces import OfWorkspace
+from social.platforms import PLATFORMS
+from social.platforms.contract import Content, Prepared, Realm, Receipt
+from social.publishing.states import CHANGEABLE, CLAIMABLE, FINAL, Reason, State, Step
+
+Json = dict[str, Any]
+EPOCH = datetime.fromisoformat("1970-01-01T00:00:00+00:00")
+
+
+class Refusal(msgspec.Struct, frozen=True, kw_only=True):
+    """A definite no that came while an earlier attempt was in doubt: the error's class, sentence and facts."""
+
+    kind: str
+    sentence: str
+    until: datetime | None = None
+
+
+class Work(msgspec.Struct, frozen=True, kw_only=True):
+    """Who prepares or settles a publication, until when. Never the lane's claim."""
+
+    token: str
+    lease_until: datetime
+    owner: Owner
+
+
+def preparing_begins(content: Content, platform: str, due_at: datetime) -> datetime | None:
+    """When `content` may begin to be prepared for `due_at`, or None where there is nothing to prepare."""
+    return max(now(), due_at - PLATFORMS[platform].prepare_ahead) if content.media else None
+
+
+class Publication(OfWorkspace):
+    """One post on one account. Its content is frozen inside, so an attempt reads nothing else but the account."""
+
+    noun = "publication"
+
+    id: PydanticObjectId = Field(default_factory=PydanticObjectId)
+    post_id: PydanticObjectId
+    account_id: PydanticObjectId
+    platform: str
+    realm: Realm
+    content: Annotated[Content, stored(Content)]
+    rev: int = 1  # rises with content, not with a move
+    key: str  # idempotency key at the platform: of this publication and rev, the same for every attempt
+    wall: str  # 2026-11-22T09:30:00, as the person reads it in `zone`
+    zone: str
+    fold: int = 0
+    due_at: datetime
+    state: State = State.PLANNED
+    reason: Annotated[Reason | None, stored(Reason | None)] = None
+    next_at: datetime | None  # when the clock must look again; None only in final states, held, and while owned
+    prepare_at: datetime | None = None  # when preparing may begin; None when there is nothing (more) to prepare
+    prepared: Annotated[Prepared, stored(Prepared)] = Prepared()
+    prepared_until: datetime | None = None
+    token: str | None = None  # of the claim that holds it; an edit, a hold or a cancellation takes it away
+    fence: int = 0
+    owner: Annotated[Owner | None, stored(Owner | None)] = None
+    work: Annotated[Work | None, stored(Work | None)] = None
+    ambiguous: bool = False  # an attempt may be online although no receipt says so
+    refusal: Annotated[Refusal | None, stored(Refusal | None)] = None
+    attempt_no: int = 0  # intents written
+    tries: int = 0  # what the retry budget knows
+    looks: int = 0
+    first_sent_at: datetime | None = None
+    started_at: datetime | None = None
+    sent_at: datetime | None = None  # the latest intent
+    answered_at: datetime | None = None
+    receipt: Annotated[Receipt | None, stored(Receipt | None)] = None
+    planned_at: datetime = Field(default_factory=now)
+    updated_at: datetime = Field(default_factory=now)
+
+    class Settings:
+        name = "publications"
+        bson_encoders = BSON_ENCODERS
+        indexes = (
+            IndexModel([("state", 1), ("next_at", 1)]),
+            IndexModel([("prepare_at", 1)], partialFilterExpression={"prepare_at": {"$type": "date"}}),
+            IndexModel([("account_id", 1), ("state", 1), ("due_at", 1), ("_id", 1)]),
+            IndexModel([("workspace_id", 1), ("due_at", 1), ("_id", 1)]),
+            IndexModel([("workspace_id", 1), ("state", 1), ("due_at", 1), ("_id", 1)]),
+            IndexModel([("post_id", 1), ("account_id", 1)], unique=True),
+            IndexModel([("token", 1)], partialFilterExpression={"token": {"$type": "string"}}),
+        )
+
+    def first_media(self) -> str | None:
+        """The id of its first file, which stands for it in lists."""
+        return self.content.media[0].media_id if self.content.media else None
+
+    def prepare_for(self, due_at: datetime) -> datetime | None:
+        """When preparing for `due_at` may begin; None where nothing is to be prepared (any more)."""
+        if self.prepared_until is not None and self.prepared_until > due_at:
+            return None
+        return preparing_begins(self.content, self.platform, due_at)
+
+    def after(self, step: Step) -> Json:
+        """What `step`, decided for this publication, writes into it."""
+        written: Json = {
+            "state": step.state,
+            "next_at": step.again_at,
+            "reason": as_bson(step.reason) if step.reason else None,
+            "tries": self.tries + step.counts,
+            "updated_at": now(),
+        }
+        if step.ambiguous is not None:
+            written["ambiguous"] = step.ambiguous
+        if step.ambiguous is False:
+            written |= {"refusal": None, "looks": 0}
+        if step.prepare_anew:
+            written |= {"prepared": {}, "prepared_until": None, "prepare_at": step.again_at}
+        return written
+
+    @classmethod
+    def engine(cls) -> AsyncCollection[Json]:
+        """The collection over all workspaces, for the engine alone."""
+        return cls.get_pymongo_collection()
+
+    # What a person does. Every condition on the state stands in the write itself.
+
+    @classmethod
+    async def of_post(
+        cls, caller: Caller, post_id: PydanticObjectId, session: AsyncClientSession | None = None
+    ) -> list["Publication"]:
+        """The publications of one post, by account."""
+        return (
+            await cls.find({"workspace_id": caller.workspace_id, "post_id": post_id}, session=session)
+            .sort("account_id")
+            .to_list()
+        )
+
+    @classmethod
+    async def forget(cls, post_id: PydanticObjectId, caller: Caller, session: AsyncClientSession) -> None:
+        """Removes the publications of a post of which nothing went out."""
+        gone = {"workspace_id": caller.workspace_id, "post_id": post_id}
+        await cls.get_pymongo_collection().delete_many(gone, session=session)
+
+    @classmethod
+    async def change(
+        cls,
+        publication: "Publication",
+        changes: Json,
+        session: AsyncClientSession,
+        *,
+        states: Sequence[State] = CHANGEABLE,
+        in_doubt: bool | None = False,
+    ) -> "Publication | None":
+        """Sets `changes` if it is still in one of `states`, and takes it from whoever holds it. None if it is not.
+
+        What may be online already (`in_doubt`) is left alone unless the caller means just that, or (None) either.
+        """
+        free: Json = {"token": None, "owner": None, "work": None, "updated_at": now()}
+        doubt: Json = {} if in_doubt is None else {"ambiguous": in_doubt}
+        return cls._read(
+            await cls.engine().find_one_and_update(
+                {"_id": publication.id, "workspace_id": publication.workspace_id, "state": {"$in": list(states)}}
+                | doubt,
+                {"$set": free | changes},
+                return_document=True,
+                session=session,
+            )
+        )
+
+    @classmethod
+    async def on_account(cls, account_id: PydanticObjectId | None, states: Sequence[State]) -> list["Publication"]:
+        """The publications of one account (it belongs to one workspace) in `states`."""
+        there = cls.engine().find({"account_id": account_id, "state": {"$in": list(states)}})
+        return [cls._certain(found) async for found in there]
+
+    @classmethod
+    async def page(
+        cls,
+        caller: Caller,
+        *,
+        states: Sequence[State] | None,
+        since: datetime | None,
+        until: datetime | None,
+        after: tuple[datetime, PydanticObjectId] | None,
+        newest_first: bool,
+        limit: int,
+    ) -> list["Publication"]:
+        """The caller's publications by due time, `since` <= due < `until`, at most `limit`, following `after`."""
+        filters: list[Json] = []
+        if states:
+            filters.append({"state": {"$in": list(states)}})
+        if since is not None:
+            filters.append({"due_at": {"$gte": since}})
+        if until is not None:
+            filters.append({"due_at": {"$lt": until}})
+        if after is not None:
+            beyond = "$lt" if newest_first else "$gt"
+            due_at, id = after
+            filters.append({"$or": [{"due_at": {beyond: due_at}}, {"due_at": due_at, "_id": {beyond: id}}]})
+        direction = "-" if newest_first else "+"
+        return await cls.of(caller, *filters).sort(f"{direction}due_at", f"{direction}_id").limit(limit).to_list()
+
+    # What the engine does.
+
+    @classmethod
+    async def accounts_due(cls, before: datetime, *, most: int) -> list[ObjectId]:
+        """Accounts with something claimable due before `before` (UTC), earliest first."""
+        due = {"state": {"$in": list(CLAIMABLE)}, "next_at": {"$lte": before}, "prepare_at": None}
+        stages: list[Json] = [
+            {"$match": due},
+            {"$sort": {"next_at": 1}},
+            {"$limit": most},
+            {"$group": {"_id": "$account_id", "first": {"$min": "$next_at"}}},
+            {"$sort": {"first": 1}},
+        ]
+        return [found["_id"] async for found in await cls.engine().aggregate(stages)]
+
+    @classmethod
+    async def stamp(
+        cls, fences: dict[ObjectId, int], before: datetime, *, token: str, owner: Owner, at: Instant = NOW
+    ) -> None:
+        """Makes what the claimed lanes (`fences` by account) have due before `before` theirs: queued, token and fence.
+
+        What another claim had queued before comes along; its lane's lease has run out.
+        """
+        accounts = list(fences)
+        fence = {"$arrayElemAt": [list(fences.values()), {"$indexOfArray": [accounts, "$account_id"]}]}
+        taken = [
+            {
+                "$set": {
+                    "state": State.QUEUED,
+                    "token": token,
+                    "fence": fence,
+                    "owner": as_bson(owner),
+                    "started_at": at,
+                    "updated_at": at,
+                }
+            }
+        ]
+        mine: Json = {"account_id": {"$in": accounts}}
+        due = mine | {"state": {"$in": list(CLAIMABLE)}, "next_at": {"$lte": before}, "prepare_at": None}
+        await cls.engine().update_many(due, taken)
+        await cls.engine().update_many(mine | {"state": State.QUEUED, "token": {"$ne": token}}, taken)
+
+    @classmethod
+    async def left_sending(cls, accounts: Sequence[ObjectId], *, token: str) -> list["Publication"]:
+        """What earlier claims of these lanes armed and never concluded."""
+        left = {"account_id": {"$in": list(accounts)}, "state": State.SENDING, "token": {"$ne": token}}
+        return [cls._certain(found) async for found in cls.engine().find(left)]
+
+    @classmethod
+    async def in_line(cls, account_id: ObjectId, *, token: str, most: int) -> list["Publication"]:
+        """What the claim `token` holds on this account, in due order."""
+        mine = {"account_id": account_id, "state": State.QUEUED, "token": token}
+        line = cls.engine().find(mine).sort([("due_at", 1), ("_id", 1)]).limit(most)
+        return [cls._certain(found) async for found in line]
+
+    @classmethod
+    async def arm(cls, ids: Sequence[ObjectId], *, token: str, at: Instant = NOW) -> dict[ObjectId, "Publication"]:
+        """Writes the intent to send. What is missing from the answer was edited, held, cancelled or taken over.
+
+        The token implies the fence: whoever takes a lane over changes both. Due and deadline are in the claim.
+        """
+        mine: Json = {"_id": {"$in": list(ids)}, "token": token}
+        intent = {
+            "state": State.SENDING,
+            "sent_at": at,
+            "first_sent_at": {"$ifNull": ["$first_sent_at", at]},
+            "attempt_no": {"$add": ["$attempt_no", 1]},
+            "reason": None,
+            "next_at": None,
+            "updated_at": at,
+        }
+        await cls.engine().update_many(mine | {"state": State.QUEUED}, [{"$set": intent}])
+        armed = cls.engine().find(mine | {"state": State.SENDING})
+        return {found["_id"]: cls._certain(found) async for found in armed}
+
+    @classmethod
+    async def conclude(
+        cls, id: ObjectId, changes: Json, session: AsyncClientSession, *, token: str | None
+    ) -> "Publication | None":
+        """Writes what became of an armed one. None if the claim `token` no longer holds it.
+
+        The owner stays written down: whether it is dead decides how long a look must go on.
+        """
+        return cls._read(
+            await cls.engine().find_one_and_update(
+                {"_id": id, "token": token, "state": State.SENDING},
+                {"$set": changes | {"token": None}},
+                return_document=True,
+                session=session,
+            )
+        )
+
+    @classmethod
+    async def went_out(cls, id: ObjectId, rev: int, changes: Json, session: AsyncClientSession) -> "Publication | None":
+        """Writes a receipt. It needs no claim: a fact turns any state that is not final online. None if it was final."""
+        return cls._read(
+            await cls.engine().find_one_and_update(
+                {"_id": id, "rev": rev, "state": {"$nin": list(FINAL)}},
+                {"$set": changes | {"token": None, "owner": None, "work": None}},
+                return_document=True,
+                session=session,
+            )
+        )
+
+    @classmethod
+    async def hand_back(cls, account_id: ObjectId, token: str) -> None:
+        """What a claim holds on one account and did not arm becomes claimable again, as it was."""
+        was = {
+            "$cond": [
+                {"$gt": ["$tries", 0]},
+                State.WAITING,
+                {"$cond": ["$prepared_until", State.PREPARED, State.PLANNED]},
+            ]
+        }
+        await cls.engine().update_many(
+            {"account_id": account_id, "token": token, "state": State.QUEUED},
+            [{"$set": {"state": was, "token": None, "owner": None}}],
+        )
+
+    @classmethod
+    async def take_to_prepare(cls, work: Work, *, most: int) -> list["Publication"]:
+        """Takes what may be prepared now and is in nobody's hands."""
+        states = [State.PLANNED, State.WAITING, State.PREPARING]
+        due = {"prepare_at": {"$lte": now(), "$type": "date"}, "state": {"$in": states}}
+        return await cls._take(due, work, {"state": State.PREPARING}, order="prepare_at", most=most)
+
+    @classmethod
+    async def take_to_settle(cls, work: Work, *, most: int) -> list["Publication"]:
+        """Takes what is in doubt and due for a look."""
+        due = {"state": State.UNCONFIRMED, "next_at": {"$lte": now()}}
+        return await cls._take(due, work, {}, order="next_at", most=most)
+
+    @classmethod
+    async def receipts_beside(cls, publication: "Publication", since: datetime) -> frozenset[str]:
+        """The platform's ids of this account's other posts that went out since: the same words may be there twice."""
+        others = {
+            "account_id": publication.account_id,
+            "state": State.ONLINE,
+            "due_at": {"$gte": since - timedelta(days=1)},
+            "_id": {"$ne": publication.id},
+        }
+        return frozenset([found["receipt"]["id"] async for found in cls.engine().find(others, {"receipt.id": 1})])
+
+    @classmethod
+    async def at_work(
+        cls, id: ObjectId, changes: Json, *, work: Work, rev: int, session: AsyncClientSession | None = None
+    ) -> "Publication | None":
+        """Writes what preparing or settling came to. None if it was edited, cancelled or taken over meanwhile."""
+        return cls._read(
+            await cls.engine().find_one_and_update(
+                {"_id": id, "rev": rev, "work.token": work.token},
+                {"$set": changes | {"updated_at": now()}},
+                return_document=True,
+                session=session,
+            )
+        )
+
+    @classmethod
+    async def oldest_overdue(cls) -> datetime | None:
+        """The due time of what should have been looked at longest ago, or None if nothing waits."""
+        waits = {
+            "state": {"$in": [*CLAIMABLE, State.UNCONFIRMED]},
+            "next_at": {"$lt": now() - timedelta(seconds=5), "$type": "date"},
+        }
+        found = await cls.engine().find_one(waits, {"next_at": 1}, sort=[("next_at", 1)])
+        return found["next_at"] if found else None
+
+    @classmethod
+    async def _take(cls, due: Json, work: Work, changes: Json, *, order: str, most: int) -> list["Publication"]:
+        free: Json = {"$or": [{"work": None}, {"work.lease_until": {"$lt": now()}}]}
+        ids = [found["_id"] async for found in cls.engine().find(due | free, {"_id": 1}).sort(order, 1).limit(most)]
+        if not ids:
+            return []
+        mine: Json = {"_id": {"$in": ids}}
+        await cls.engine().update_many(
+            mine | due | free, {"$set": changes | {"work": as_bson(work), "updated_at": now()}}
+        )
+        return [cls._certain(found) async for found in cls.engine().find(mine | {"work.token": work.token})]
+
+    @classmethod
+    def _read(cls, found: Json | None) -> "Publication | None":
+        return None if found is None else cls._certain(found)
+
+    @classmethod
+    def _certain(cls, found: Json) -> "Publication":
+        publication: Publication = cls.model_validate(found)
+        return publication
+
+
+class Attempt(Document):
+    """One attempt and what came of it; only ever added. A receipt is inserted whoever holds the claim by then."""
+
+    id: PydanticObjectId = Field(default_factory=PydanticObjectId)
+    workspace_id: PydanticObjectId
+    publication_id: PydanticObjectId
+    rev: int
+    n: int
+    fence: int
+    key: str
+    sent_at: datetime
+    answered_at: datetime
+    outcome: str  # Receipt, or the error's class
+    sentence: str | None = None
+    status: int | None = None
+    said: str | None = None  # the platform's words, cut, without secrets
+    receipt: Annotated[Receipt | None, stored(Receipt | None)] = None
+
+    class Settings:
+        name = "attempts"
+        bson_encoders = BSON_ENCODERS
+        indexes = (IndexModel([("publication_id", 1), ("rev", 1), ("n", 1)]),)
+
+    async def note(self) -> None:
+        """Adds it on its own, without a claim and outside any transaction. Adding it again changes nothing."""
+        with suppress(DuplicateKeyError):
+            await self.insert()
+
+    @classmethod
+    async def receipt_for(cls, publication: Publication) -> "Attempt | None":
+        """The fact that this revision went out, if one was written."""
+        fact = {"publication_id": publication.id, "rev": publication.rev, "receipt": {"$type": "object"}}
+        return await cls.find_one(fact)
+
+    @classmethod
+    async def history(cls, publication: Publication) -> list["Attempt"]:
+        """All attempts at a publication, oldest first."""
+        return (
+            await cls.find({"workspace_id": publication.workspace_id, "publication_id": publication.id})
+            .sort("rev", "n")
+            .to_list()
+        )

@@ -1,0 +1,459 @@
+"""What people do to publications: plan, edit, move, cancel, try again, say what became of one.
+
+Each is one transaction: the post, its publications, their lanes and the outbox's rows change together or not at all.
+The condition on a publication's state stands in the write itself, so that nothing that is going out is ever changed.
+"""
+
+import uuid
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+from beanie import PydanticObjectId
+from beanie.operators import In
+from bson import ObjectId
+from pymongo.asynchronous.client_session import AsyncClientSession
+
+from social.accounts.documents import Account
+from social.backing import Backing
+from social.backing.mongo import as_bson
+from social.errors import Conflict, Forbidden, Invalid, NotFound, Wrong
+from social.media.documents import Media
+from social.moments import now
+from social.outbox.documents import Row, announce
+from social.people.roles import Caller, Role, allowed
+from social.platforms import PLATFORMS
+from social.platforms.contract import Content, Limits, Receipt
+from social.posts import check, compose
+from social.posts.documents import Post, Written
+from social.posts.when import Plan, at_the_instant, must_be_ahead
+from social.publishing.documents import Publication, preparing_begins
+from social.publishing.due import hint
+from social.publishing.lanes import Lane
+from social.publishing.send import went_out
+from social.publishing.shown import row
+from social.publishing.states import CHANGEABLE, FINAL, GOING_OUT, State
+
+KEYS = uuid.UUID("7f0c6f5e-6a0e-4b57-9a4d-3a1f6f2b8f10")  # namespace of idempotency keys
+REVIVABLE = (State.FAILED, State.CANCELLED, State.MISSED)
+Json = dict[str, Any]
+
+
+class Verdict(msgspec.Struct, frozen=True, kw_only=True):
+    """One account's view of what was written: its length in the platform's counting, and everything that is wrong."""
+
+    account_id: str
+    length: int
+    limit: int
+    problems: list[Wrong]
+
+
+async def create(caller: Caller, written: Written, backing: Backing) -> Post:
+    """A new draft. Invalid if it names accounts, media or platforms that are not there."""
+    await _known(caller, written)
+    post = Post(
+        workspace_id=caller.workspace_id,
+        written=written,
+        media_ids=[PydanticObjectId(attached.id) for attached in written.media],
+        author_id=caller.user_id,
+        author_name=caller.name,
+    )
+
+    async def body(session: AsyncClientSession) -> None:
+        await post.insert(session=session)
+        await announce([_post_row(post, "post.created")], session)
+
+    await backing.transaction(body)
+    return post
+
+
+async def save(caller: Caller, post_id: str, revision: int, written: Written, backing: Backing) -> Post:
+    """Changes what was written. A planned post stays planned, with its publications' content renewed.
+
+    Conflict if somebody saved since `revision`, or if part of it is going out or all of it is final; Invalid if a
+    planned post would no longer fit.
+    """
+    post = await writable(caller, post_id)
+    if post.draft or post.plan is None:
+        await _known(caller, written)
+        return await _changed(post, revision, _writing(written), {}, None, backing)
+    if all(each.state in FINAL for each in await Publication.of_post(caller, post.id)):
+        raise Conflict("This post has gone out and can no longer be edited. Make a copy to write it anew.")
+    contents = await _fitting(caller, written)
+    return await _changed(post, revision, _writing(written), contents, post.plan, backing)
+
+
+async def plan(caller: Caller, post_id: str, revision: int, when: Plan, backing: Backing) -> Post:
+    """Gives a post its date, or another one: one publication per account, content frozen inside. Accepted is durable.
+
+    Invalid lists everything that keeps it from any of its accounts, at once. Conflict as in `save`.
+    """
+    post = await writable(caller, post_id)
+    must_be_ahead(when, now())
+    contents = await _fitting(caller, post.written)
+    planned = await _changed(post, revision, {"plan": as_bson(when), "draft": False}, contents, when, backing)
+    await hint(when.due_at, backing)
+    return planned
+
+
+async def cancel(caller: Caller, post_id: str, revision: int, backing: Backing) -> Post:
+    """Takes the date away from everything that is not going out yet. A post of which nothing is out is a draft again.
+
+    Conflict if there is nothing left to cancel, or the revision is stale.
+    """
+    post = await writable(caller, post_id)
+
+    async def body(session: AsyncClientSession) -> Post:
+        publications = await Publication.of_post(caller, post.id, session)
+        cancelled = [await _cancelled(each, session) for each in publications]
+        if publications and not any(cancelled):
+            raise Conflict("It is going out or already gone; there is nothing left to cancel.")
+        left = [
+            each
+            for each, gone in zip(publications, cancelled, strict=True)
+            if gone is None and each.state != State.CANCELLED
+        ]
+        changes = {} if left else {"draft": True, "plan": None}
+        changed = await _post_changed(post, revision, changes, session)
+        await announce([_post_row(changed, "post.changed"), *(row(each) for each in cancelled if each)], session)
+        return changed
+
+    return await backing.transaction(body)
+
+
+async def delete(caller: Caller, post_id: str, revision: int, backing: Backing) -> None:
+    """Removes a post that was never online, with its publications. Conflict if part of it is online or going out."""
+    post = await writable(caller, post_id)
+
+    async def body(session: AsyncClientSession) -> None:
+        for publication in await Publication.of_post(caller, post.id, session):
+            if publication.state == State.ONLINE:
+                raise Conflict("Part of it is online. Its history is kept, so it cannot be deleted here.")
+            gone = await Publication.change(
+                publication, {"state": State.CANCELLED, "next_at": None}, session, states=(*CHANGEABLE, *REVIVABLE)
+            )
+            if gone is None:
+                raise _going_out(publication)
+        await _post_changed(post, revision, {}, session)
+        await Publication.forget(post.id, caller, session)
+        await post.delete(session=session)
+        await announce([_post_row(post, "post.deleted")], session)
+
+    await backing.transaction(body)
+
+
+async def move(caller: Caller, publication_id: str, when: Plan, backing: Backing) -> Publication:
+    """Another date for one publication. Its content and revision stay. Conflict if it is going out or final."""
+    must_be_ahead(when, now())
+    publication = await _writable_publication(caller, publication_id)
+    if publication.state not in CHANGEABLE:
+        raise (
+            _going_out(publication)
+            if publication.state in GOING_OUT
+            else Conflict("It is no longer planned. Plan its post again.")
+        )
+    changes = _dated(publication.content, when, publication) | {"state": State.PLANNED, "reason": None, "tries": 0}
+    moved = await _change_and_tell(publication, changes, CHANGEABLE, backing)
+    await hint(when.due_at, backing)
+    return moved
+
+
+async def cancel_one(caller: Caller, publication_id: str, backing: Backing) -> Publication:
+    """Takes one publication out. Conflict if it is going out or already gone."""
+    publication = await _writable_publication(caller, publication_id)
+    changes = {"state": State.CANCELLED, "next_at": None, "prepare_at": None, "reason": None}
+    return await _change_and_tell(publication, changes, CHANGEABLE, backing)
+
+
+async def again(caller: Caller, publication_id: str, backing: Backing) -> Publication:
+    """Tries now what waits, is held, failed, was missed or cancelled. What is in doubt is looked for first.
+
+    What had ended gets a new revision and a new key at the platform. Conflict for what is planned, going out or online.
+    """
+    publication = await _writable_publication(caller, publication_id)
+    if publication.ambiguous and publication.state in (State.HELD, State.WAITING, State.UNCONFIRMED):
+        changes: Json = {"state": State.UNCONFIRMED, "next_at": now()}
+        return await _change_and_tell(publication, changes, (publication.state,), backing, in_doubt=True)
+    if publication.state not in (State.WAITING, State.HELD, *REVIVABLE):
+        raise Conflict("There is nothing to try again: it is planned, going out or online.", state=publication.state)
+    changes = {"state": State.PLANNED, "reason": None, "tries": 0}
+    if publication.state in REVIVABLE:
+        changes |= _dated(publication.content, at_the_instant(now(), publication.zone), publication) | _renewed(
+            publication
+        )
+    else:
+        changes |= {
+            "next_at": now(),
+            "prepare_at": now() if publication.prepare_at else publication.prepare_for(now()),
+        }
+    tried = await _change_and_tell(publication, changes, (publication.state,), backing)
+    await hint(now(), backing)
+    return tried
+
+
+async def verdict(
+    caller: Caller, publication_id: str, *, is_there: bool, url: str | None, backing: Backing
+) -> Publication:
+    """The person looked: it is there (online, on their word), or it is not (sent again as a new revision).
+
+    Conflict where there is no doubt.
+    """
+    publication = await _writable_publication(caller, publication_id)
+    if not publication.ambiguous or publication.state not in (State.HELD, State.UNCONFIRMED):
+        raise Conflict("There is no doubt about this one.", state=publication.state)
+    if is_there:
+        await went_out(publication, Receipt(id=url or "", url=url, evidence="person"), backing)
+        return await Publication.found(caller, publication_id)
+    changes = _dated(publication.content, at_the_instant(now(), publication.zone), publication) | _renewed(publication)
+    changes |= {"state": State.PLANNED, "reason": None, "tries": 0, "ambiguous": False, "refusal": None}
+    sent_again = await _change_and_tell(publication, changes, (publication.state,), backing, in_doubt=True)
+    await hint(now(), backing)
+    return sent_again
+
+
+async def verdicts(caller: Caller, written: Written) -> list[Verdict]:
+    """What each chosen account would say to this, by the same rules that hold when it is planned."""
+    accounts, media = await _known(caller, written)
+    return [_verdict(account, compose.content(written, account, media)) for account in accounts]
+
+
+async def writable(caller: Caller, post_id: str) -> Post:
+    """The post, if the caller may change it: editors everybody's, authors their own. NotFound, Forbidden."""
+    post = await Post.found(caller, post_id)
+    if not allowed(caller, Role.EDITOR) and post.author_id != caller.user_id:
+        raise Forbidden("Only its author and the workspace's editors can change this post.")
+    return post
+
+
+# What a change is made of
+
+
+async def _changed(
+    post: Post,
+    revision: int,
+    changes: Json,
+    contents: Mapping[ObjectId, tuple[Account, Content]],
+    when: Plan | None,
+    backing: Backing,
+) -> Post:
+    """The post's change and, where it has a date, what follows for its publications, in one transaction."""
+
+    async def body(session: AsyncClientSession) -> Post:
+        changed = await _post_changed(post, revision, changes, session)
+        rows = [_post_row(changed, "post.changed")]
+        if when is not None:
+            present = await Publication.find(
+                {"workspace_id": post.workspace_id, "post_id": post.id}, session=session
+            ).to_list()
+            known = {publication.account_id: publication for publication in present}
+            await Lane.exist(list(contents), session)
+            for account, content in contents.values():
+                publication = known.get(_id(account))
+                renewed = (
+                    await _inserted(changed, account, content, when, session)
+                    if publication is None
+                    else await _renewed_content(publication, content, when, session)
+                )
+                rows += [row(renewed)] if renewed else []
+            dropped = [await _cancelled(each, session) for each in present if each.account_id not in contents]
+            rows += [row(each) for each in dropped if each]
+        await announce(rows, session)
+        return changed
+
+    return await backing.transaction(body)
+
+
+async def _post_changed(post: Post, revision: int, changes: Json, session: AsyncClientSession) -> Post:
+    found = await Post.get_pymongo_collection().find_one_and_update(
+        {"_id": post.id, "workspace_id": post.workspace_id, "revision": revision},
+        {"$set": changes | {"updated_at": now()}, "$inc": {"revision": 1}},
+        return_document=True,
+        session=session,
+    )
+    if found is None:
+        raise Conflict("This post was changed elsewhere. Look at the newest version, then save again.", stale=True)
+    changed: Post = Post.model_validate(found)
+    return changed
+
+
+async def _inserted(
+    post: Post, account: Account, content: Content, when: Plan, session: AsyncClientSession
+) -> Publication:
+    id = PydanticObjectId()
+    publication = Publication(
+        id=id,
+        workspace_id=post.workspace_id,
+        post_id=post.id,
+        account_id=_id(account),
+        platform=account.platform,
+        realm=account.realm,
+        content=content,
+        key=_key(id, 1),
+        wall=when.wall,
+        zone=when.zone,
+        fold=when.fold,
+        due_at=when.due_at,
+        next_at=when.due_at,
+        prepare_at=preparing_begins(content, account.platform, when.due_at),
+    )
+    await publication.insert(session=session)
+    return publication
+
+
+async def _renewed_content(
+    publication: Publication, content: Content, when: Plan, session: AsyncClientSession
+) -> Publication | None:
+    """A publication that exists gets the newest content and date. None if it is online and stays as it is."""
+    if publication.state == State.ONLINE:
+        return None
+    same = content == publication.content and publication.state not in REVIVABLE
+    if same and when.due_at == publication.due_at and publication.zone == when.zone:
+        return None
+    changes = _dated(content, when, publication) | {"state": State.PLANNED, "reason": None, "tries": 0}
+    if not same:
+        changes |= _renewed(publication) | {
+            "content": as_bson(content),
+            "prepare_at": preparing_begins(content, publication.platform, when.due_at),
+        }
+    changed = await Publication.change(publication, changes, session, states=(*CHANGEABLE, *REVIVABLE))
+    if changed is None:
+        raise _going_out(publication)
+    return changed
+
+
+async def _cancelled(publication: Publication, session: AsyncClientSession) -> Publication | None:
+    changes = {"state": State.CANCELLED, "next_at": None, "prepare_at": None, "reason": None}
+    return await Publication.change(publication, changes, session)
+
+
+async def _change_and_tell(
+    publication: Publication, changes: Json, states: tuple[State, ...], backing: Backing, *, in_doubt: bool = False
+) -> Publication:
+    async def body(session: AsyncClientSession) -> Publication:
+        changed = await Publication.change(publication, changes, session, states=states, in_doubt=in_doubt)
+        if changed is None:
+            raise _going_out(publication)
+        await announce([row(changed)], session)
+        return changed
+
+    return await backing.transaction(body)
+
+
+async def _writable_publication(caller: Caller, publication_id: str) -> Publication:
+    publication = await Publication.found(caller, publication_id)
+    await writable(caller, str(publication.post_id))
+    return publication
+
+
+def _dated(content: Content, when: Plan, publication: Publication) -> Json:
+    """The date's fields, and whether something must be prepared (again) for it."""
+    return {
+        "wall": when.wall,
+        "zone": when.zone,
+        "fold": when.fold,
+        "due_at": when.due_at,
+        "next_at": when.due_at,
+        "prepare_at": publication.prepare_for(when.due_at),
+    }
+
+
+def _renewed(publication: Publication) -> Json:
+    """A new revision: a new key, nothing prepared, no attempt known."""
+    rev = publication.rev + 1
+    return {
+        "rev": rev,
+        "key": _key(publication.id, rev),
+        "prepared": {},
+        "prepared_until": None,
+        "prepare_at": now() if publication.content.media else None,
+        "first_sent_at": None,
+        "sent_at": None,
+        "answered_at": None,
+    }
+
+
+def _key(id: PydanticObjectId | ObjectId | None, rev: int) -> str:
+    return str(uuid.uuid5(KEYS, f"{id}:{rev}"))
+
+
+def _writing(written: Written) -> Json:
+    return {"written": as_bson(written), "media_ids": [ObjectId(attached.id) for attached in written.media]}
+
+
+def _going_out(publication: Publication) -> Conflict:
+    return Conflict("It is going out right now and can no longer be changed.", publication_id=str(publication.id))
+
+
+def _post_row(post: Post, type: Any) -> Row:
+    return Row.about(
+        workspace_id=post.workspace_id,
+        type=type,
+        post_id=str(post.id),
+        data={"id": str(post.id), "revision": post.revision},
+    )
+
+
+def _id(document: Account) -> PydanticObjectId:
+    if document.id is None:
+        raise NotFound("It is not there any more.")
+    return document.id
+
+
+# What was written, against what there is
+
+
+async def _known(caller: Caller, written: Written) -> tuple[list[Account], dict[str, Media]]:
+    """The accounts and files that `written` names, all of the caller's workspace. Invalid names those that are not."""
+    check.typed_options(written.options, PLATFORMS)
+    accounts = await Account.of(caller, In("_id", _ids(written.accounts))).to_list()
+    files = await Media.of(caller, In("_id", _ids([attached.id for attached in written.media]))).to_list()
+    media = {str(file.id): file for file in files}
+    have = {str(account.id) for account in accounts}
+    wrong = [
+        Wrong(f"/accounts/{at}", "There is no account with this id. Choose another.", "unknown")
+        for at, id in enumerate(written.accounts)
+        if id not in have
+    ]
+    wrong += [
+        Wrong(f"/media/{at}/id", "There is no file with this id. Upload it again.", "unknown")
+        for at, attached in enumerate(written.media)
+        if attached.id not in media
+    ]
+    if wrong:
+        raise Invalid("Part of this is not in your workspace.", wrong)
+    return sorted(accounts, key=lambda account: written.accounts.index(str(account.id))), media
+
+
+async def _fitting(caller: Caller, written: Written) -> dict[ObjectId, tuple[Account, Content]]:
+    """The content for each account, by its id. Invalid lists all problems of all accounts at once."""
+    accounts, media = await _known(caller, written)
+    contents: dict[ObjectId, tuple[Account, Content]] = {
+        _id(account): (account, compose.content(written, account, media)) for account in accounts
+    }
+    wrong = check.unfinished(written)
+    for account, content in contents.values():
+        wrong += [
+            Wrong(each.pointer, f"{account.handle}: {each.detail}", each.code)
+            for each in _verdict(account, content).problems
+        ]
+    if wrong:
+        raise Invalid("This cannot go out yet.", wrong)
+    return contents
+
+
+def _verdict(account: Account, content: Content) -> Verdict:
+    platform = PLATFORMS[account.platform]
+    limits: Limits = account.limits or platform.limits
+    problems = check.problems(content, limits, platform)
+    if account.state != "connected":
+        problems.append(Wrong("/accounts", "This account is disconnected. Connect it again first.", "disconnected"))
+    return Verdict(
+        account_id=str(account.id),
+        length=check.counted(content, limits, platform),
+        limit=limits.text,
+        problems=problems,
+    )
+
+
+def _ids(given: Any) -> list[ObjectId]:
+    return [ObjectId(id) for id in given if ObjectId.is_valid(id)]

@@ -1,0 +1,121 @@
+"""Everything that may be done before the due time: uploads, containers, waiting until they are ready.
+
+No visible effect, so it may be repeated freely; each result is saved at once, so an interruption resumes.
+"""
+
+import asyncio
+import secrets
+from datetime import timedelta
+from typing import Any
+
+import structlog
+from pymongo.errors import PyMongoError
+
+from social.accounts.documents import Account
+from social.accounts.tokens import call_as
+from social.backing import Backing
+from social.backing.mongo import as_bson
+from social.errors import Disconnected, PlatformError
+from social.moments import now
+from social.outbox.documents import announce
+from social.platforms import PLATFORMS
+from social.platforms.contract import Platform, Prepared
+from social.publishing.documents import Publication, Work
+from social.publishing.reconnect import login_refused
+from social.publishing.shown import row
+from social.publishing.states import State, refused
+
+log = structlog.get_logger()
+AT_ONCE = 20
+POLLS = (0.2, 0.4, 0.8, 1.0, 2.0, 3.0, 5.0)  # seconds between two questions whether the media is ready
+LATER = 5.0  # a platform that takes longer is asked again by the clock
+
+
+async def prepare_due(backing: Backing) -> None:
+    """Takes what may be prepared by now and prepares it, side by side."""
+    work = taken(backing)
+    publications = await Publication.take_to_prepare(work, most=AT_ONCE)
+    await backing.side_by_side(_prepare(publication, work, backing) for publication in publications)
+
+
+def taken(backing: Backing) -> Work:
+    """A lease of this process on the publications it is about to take. Every save begins it anew."""
+    until = now() + timedelta(seconds=backing.settings.times.lease)
+    return Work(token=secrets.token_hex(12), lease_until=until, owner=backing.owner)
+
+
+class _Lost(Exception):
+    """The publication was edited, cancelled or taken over while it was prepared."""
+
+
+async def _prepare(publication: Publication, work: Work, backing: Backing) -> None:
+    platform = PLATFORMS[publication.platform]
+    try:
+        await _told({}, publication, work, backing)
+        account = await Account.get(publication.account_id)
+        if account is None or account.state != "connected":
+            raise Disconnected("This account is no longer connected. Connect it again, then this can go out.")
+        prepared = await _made(platform, account, publication, work, backing)
+        await _told(_done(prepared, publication, platform) if prepared else _later(), publication, work, backing)
+    except PlatformError as error:
+        step = refused(error, tries=publication.tries, now=now(), times=backing.settings.times)
+        written = publication.after(step) | {"prepare_at": step.again_at, "work": None}
+        await _told(written, publication, work, backing)
+        await login_refused(publication, error, backing)
+        log.info(
+            "publication.not_prepared",
+            publication=str(publication.id),
+            outcome=type(error).__name__,
+            state=str(step.state),
+        )
+    except _Lost:
+        log.info("publication.preparation_dropped", publication=str(publication.id))
+    except PyMongoError as error:  # the lease runs out and somebody resumes
+        log.warning("publication.preparation_interrupted", publication=str(publication.id), error=type(error).__name__)
+
+
+async def _made(
+    platform: Platform, account: Account, publication: Publication, work: Work, backing: Backing
+) -> Prepared | None:
+    """What the platform made of the media, once it is ready; None if it still works on it after a while."""
+
+    async def save(prepared: Prepared) -> None:
+        renewed = now() + timedelta(seconds=backing.settings.times.lease)
+        saved = {"prepared": as_bson(prepared), "work.lease_until": renewed}
+        if await Publication.at_work(publication.id, saved, work=work, rev=publication.rev) is None:
+            raise _Lost
+
+    call = await call_as(account, backing)
+    prepared = await platform.prepare(call, publication.content, publication.prepared, save)
+    await save(prepared)
+    for pause in POLLS:
+        if await platform.ready(call, prepared):
+            return prepared
+        await asyncio.sleep(pause)
+    return None
+
+
+def _done(prepared: Prepared, publication: Publication, platform: Platform) -> dict[str, Any]:
+    return {
+        "state": State.PREPARED,
+        "prepared": as_bson(prepared),
+        "prepared_until": now() + platform.keeps_prepared,
+        "prepare_at": None,
+        "next_at": publication.due_at,
+        "reason": None,
+        "work": None,
+    }
+
+
+def _later() -> dict[str, Any]:
+    return {"prepare_at": now() + timedelta(seconds=LATER), "work": None}
+
+
+async def _told(written: dict[str, Any], publication: Publication, work: Work, backing: Backing) -> None:
+    async def body(session: Any) -> None:
+        changed = await Publication.at_work(publication.id, written, work=work, rev=publication.rev, session=session)
+        if changed is None:
+            raise _Lost
+        await announce([row(changed)], session)
+
+    await backing.transaction(body)

@@ -1,0 +1,68 @@
+"""What an account's login means for its publications: lost, they are held; back, they go on."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from pymongo.asynchronous.client_session import AsyncClientSession
+
+from social.accounts.documents import Account
+from social.accounts.tokens import mark_disconnected
+from social.backing import Backing
+from social.backing.mongo import as_bson
+from social.errors import Disconnected, PlatformError
+from social.moments import now
+from social.outbox.documents import announce
+from social.publishing.documents import Publication
+from social.publishing.shown import row
+from social.publishing.states import CHANGEABLE, Reason, State
+
+Json = dict[str, Any]
+LATE = Reason(code="late", text="Its time passed while the account was disconnected. Send it now, or cancel it.")
+LOST = Reason(code="disconnected", text="This account is disconnected. Connect it again, then this can go out.")
+
+
+async def login_refused(publication: Publication, error: PlatformError, backing: Backing) -> None:
+    """If `error` says that the account's login is dead, everything planned on it is held, not only `publication`."""
+    if not isinstance(error, Disconnected):
+        return
+    account = await Account.get(publication.account_id)
+    if account is not None and account.state == "connected":
+        await mark_disconnected(account, error, backing)
+        await account_lost(account, backing)
+
+
+async def account_lost(account: Account, backing: Backing) -> None:
+    """The account is disconnected: what was planned on it is held until it is back."""
+    held = {"state": State.HELD, "next_at": None, "reason": as_bson(LOST)}
+    states = [state for state in CHANGEABLE if state != State.HELD]
+    for publication in await Publication.on_account(account.id, states):
+        await _tell_if_changed(publication, held, states, backing)
+
+
+async def account_back(account: Account, backing: Backing) -> None:
+    """The account is connected again: what still lies ahead is planned as before, what is in doubt is looked for, and
+    what has passed meanwhile asks the person."""
+    for publication in await Publication.on_account(account.id, [State.HELD]):
+        if publication.reason is None or publication.reason.code != "disconnected":
+            continue
+        if publication.ambiguous:
+            changes: Json = {"state": State.UNCONFIRMED, "next_at": now(), "reason": None}
+        elif publication.due_at > now():
+            changes = {
+                "state": State.PLANNED,
+                "next_at": publication.due_at,
+                "prepare_at": publication.prepare_for(publication.due_at),
+                "reason": None,
+            }
+        else:
+            changes = {"state": State.HELD, "reason": as_bson(LATE)}
+        await _tell_if_changed(publication, changes, [State.HELD], backing)
+
+
+async def _tell_if_changed(publication: Publication, changes: Json, states: Sequence[State], backing: Backing) -> None:
+    async def body(session: AsyncClientSession) -> None:
+        changed = await Publication.change(publication, changes, session, states=states, in_doubt=None)
+        if changed is not None:
+            await announce([row(changed)], session)
+
+    await backing.transaction(body)

@@ -1,0 +1,101 @@
+"""A publication as the API and the live events show it."""
+
+from datetime import datetime
+
+import msgspec
+
+from social.outbox.documents import Row
+from social.platforms.contract import Evidence, Realm
+from social.publishing.documents import Publication
+from social.publishing.states import Reason, State
+
+EXCERPT = 140
+
+
+class PublicationOut(msgspec.Struct, kw_only=True):
+    """One post on one account. Instants are UTC; `wall` is what the clock in `zone` shows at `due_at`.
+
+    `late_ms` is from the due instant to the moment the request was armed; `thumbnail_url` is left out of live events.
+    """
+
+    id: str
+    post_id: str
+    account_id: str
+    platform: str
+    realm: Realm
+    state: State
+    reason: Reason | None
+    due_at: datetime
+    wall: str
+    zone: str
+    fold: int
+    next_at: datetime | None
+    rev: int
+    attempts: int
+    remote_id: str | None
+    url: str | None
+    evidence: Evidence | None
+    notes: list[str]  # where what is public differs from what was asked for
+    excerpt: str
+    in_doubt: bool
+    thumbnail_url: str | None = None
+    planned_at: datetime
+    started_at: datetime | None
+    armed_at: datetime | None
+    answered_at: datetime | None
+    late_ms: int | None
+    updated_at: datetime
+
+
+def shown(publication: Publication, thumbnail_url: str | None = None) -> PublicationOut:
+    """`publication` for its workspace's people."""
+    receipt = publication.receipt
+    return PublicationOut(
+        id=str(publication.id),
+        post_id=str(publication.post_id),
+        account_id=str(publication.account_id),
+        platform=publication.platform,
+        realm=publication.realm,
+        state=publication.state,
+        reason=publication.reason,
+        due_at=publication.due_at,
+        wall=publication.wall,
+        zone=publication.zone,
+        fold=publication.fold,
+        next_at=publication.next_at,
+        rev=publication.rev,
+        attempts=publication.attempt_no,
+        remote_id=receipt.id if receipt else None,
+        url=receipt.url if receipt else None,
+        evidence=receipt.evidence if receipt else None,
+        notes=list(receipt.notes) if receipt else [],
+        excerpt=publication.content.text[:EXCERPT],
+        in_doubt=publication.ambiguous,
+        thumbnail_url=thumbnail_url,
+        planned_at=publication.planned_at,
+        started_at=publication.started_at,
+        armed_at=publication.sent_at,
+        answered_at=publication.answered_at,
+        late_ms=_late(publication),
+        updated_at=publication.updated_at,
+    )
+
+
+def row(publication: Publication) -> Row:
+    """The event that `publication` has changed, with all of it but the picture's address."""
+    data = msgspec.to_builtins(shown(publication))
+    del data["thumbnail_url"]
+    return Row.about(
+        workspace_id=publication.workspace_id,
+        type="publication.changed",
+        post_id=str(publication.post_id),
+        publication_id=str(publication.id),
+        rev=publication.rev,
+        data=data,
+    )
+
+
+def _late(publication: Publication) -> int | None:
+    if publication.sent_at is None:
+        return None
+    return max(0, round((publication.sent_at - publication.due_at).total_seconds() * 1000))

@@ -1,0 +1,222 @@
+"""What becomes of a publication. Pure: values in, a Step out; all backoff and every sentence about waiting lives here.
+
+The rules are sections 3.5 and 4 of the publishing protocol as tables; `send.py` and `settle.py` carry them out.
+"""
+
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+import msgspec
+
+from social.errors import (
+    Disconnected,
+    OperatorNeeded,
+    OutcomeUnknown,
+    PlatformError,
+    PreparationLost,
+    QuotaSpent,
+    Rejected,
+    RetryLater,
+)
+from social.platforms.contract import Receipt, Settling
+from social.settings import Times
+
+TRIES = 5  # retries after the first try that an answer refused
+LOOKS = (5.0, 15.0, 45.0, 120.0, 300.0)  # seconds after sending at which a search looks
+FACTOR = 4
+
+
+class State(StrEnum):
+    """Where a publication is. `processing` and `missed` are reached by platforms and policies that have them."""
+
+    PLANNED = "planned"
+    PREPARING = "preparing"
+    PREPARED = "prepared"
+    QUEUED = "queued"
+    SENDING = "sending"
+    PROCESSING = "processing"
+    WAITING = "waiting"
+    UNCONFIRMED = "unconfirmed"
+    HELD = "held"
+    ONLINE = "online"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+    MISSED = "missed"
+
+
+FINAL = (State.ONLINE, State.FAILED, State.CANCELLED, State.MISSED)
+CLAIMABLE = (State.PLANNED, State.PREPARED, State.WAITING)
+CHANGEABLE = (State.PLANNED, State.PREPARING, State.PREPARED, State.QUEUED, State.WAITING, State.HELD)
+GOING_OUT = (State.SENDING, State.PROCESSING, State.UNCONFIRMED)
+
+
+class Reason(msgspec.Struct, frozen=True, kw_only=True):
+    """Why it is where it is: a code for machines, words for people, and until when (UTC) where that is known."""
+
+    code: str
+    text: str
+    until: datetime | None = None
+
+
+class Step(msgspec.Struct, frozen=True, kw_only=True):
+    """What happens next: the state, when it is looked at again, and what the step costs."""
+
+    state: State
+    again_at: datetime | None = None
+    reason: Reason | None = None
+    counts: bool = False  # uses up one of the tries
+    prepare_anew: bool = False
+    ambiguous: bool | None = None  # None: as it was
+
+
+def decide(outcome: Receipt | PlatformError, *, tries: int, ambiguous: bool, now: datetime, times: Times) -> Step:
+    """What becomes of a publication after one attempt. `tries` counts the earlier ones that cost something.
+
+    A refusal is believed only where no earlier attempt may be online; else it is settled first.
+    """
+    match outcome:
+        case Receipt():
+            return Step(state=State.ONLINE, ambiguous=False)
+        case OutcomeUnknown():
+            return Step(
+                state=State.UNCONFIRMED,
+                again_at=now + timedelta(seconds=times.first_look),
+                reason=Reason(code="unknown", text="The answer was lost. Checking whether it went out."),
+                ambiguous=True,
+            )
+        case _ if ambiguous:
+            return Step(
+                state=State.UNCONFIRMED,
+                again_at=now,
+                reason=Reason(code="unknown", text="An earlier attempt may have gone out. Checking."),
+            )
+    return refused(outcome, tries=tries, now=now, times=times)
+
+
+def refused(outcome: PlatformError, *, tries: int, now: datetime, times: Times) -> Step:
+    """What becomes of a publication that certainly is not online, after `outcome`."""
+    match outcome:
+        case QuotaSpent(until=until):
+            return _waiting("quota", outcome.sentence, until)
+        case RetryLater(answered=False, until=until):
+            return _waiting("unreachable", outcome.sentence, until or now + timedelta(seconds=times.backoff))
+        case Disconnected():
+            return Step(state=State.HELD, reason=Reason(code="disconnected", text=outcome.sentence))
+        case OperatorNeeded():
+            return Step(state=State.HELD, reason=Reason(code="operator", text=outcome.sentence))
+        case Rejected():
+            return Step(state=State.FAILED, reason=Reason(code="rejected", text=outcome.sentence))
+        case PreparationLost() if tries < TRIES:
+            step = _waiting("prepare", outcome.sentence, now)
+            return msgspec.structs.replace(step, counts=True, prepare_anew=True)
+        case _ if tries < TRIES:
+            until = getattr(outcome, "until", None) or now + backoff(tries, times)
+            return msgspec.structs.replace(_waiting("retry", outcome.sentence, until), counts=True)
+    text = f"{outcome.sentence} It was tried {tries + 1} times."
+    return Step(state=State.FAILED, reason=Reason(code="exhausted", text=text), counts=True)
+
+
+def settled(
+    found: Receipt | None,
+    *,
+    settles: Settling,
+    replay_for: timedelta,
+    first_sent_at: datetime,
+    last_sent_at: datetime,
+    owner_dead: bool,
+    refusal: PlatformError | None,
+    tries: int,
+    now: datetime,
+    times: Times,
+) -> Step:
+    """What becomes of an unconfirmed publication after one look. `found` is what the look found.
+
+    `refusal` is a definite no that came while an earlier attempt was in doubt: believed once absence is proven.
+    Source: section 4 of the protocol, row by row.
+    """
+    if found is not None:
+        return Step(state=State.ONLINE, ambiguous=False)
+    timed_out = last_sent_at + timedelta(seconds=times.http_timeout)
+    if settles == "blind":
+        return Step(
+            state=State.HELD,
+            reason=Reason(
+                code="unknown",
+                text="We cannot see whether it went out. Look at the profile: is it there, or shall we send it again?",
+            ),
+        )
+    if settles == "rkey" and refusal is None:
+        return _repeat(now)
+    if settles in {"key", "handle"} and refusal is None and now < first_sent_at + replay_for:
+        return _repeat(now) if now >= timed_out else _look(timed_out)
+    proven = timed_out + timedelta(seconds=times.settle_dead if owner_dead else times.settle)
+    if now < proven:
+        return _look(min(proven, _next_look(last_sent_at, now)))
+    if refusal is not None:
+        step = refused(refusal, tries=tries, now=now, times=times)
+    elif tries < TRIES:
+        step = Step(state=State.WAITING, again_at=now, reason=_repeating(), counts=True)
+    else:
+        text = f"It did not go out. The platform's answer was lost {tries + 1} times."
+        step = Step(state=State.FAILED, reason=Reason(code="exhausted", text=text), counts=True)
+    return msgspec.structs.replace(step, ambiguous=False)
+
+
+def looked_in_vain(error: PlatformError, *, looks: int, now: datetime, times: Times) -> Step:
+    """What becomes of an unconfirmed publication when the platform could not be asked. Its doubt stays."""
+    if isinstance(error, (Disconnected, OperatorNeeded)):
+        text = f"{error.sentence} Then we can check whether this went out."
+        return Step(state=State.HELD, reason=Reason(code="disconnected", text=text))
+    until = getattr(error, "until", None) or now + backoff(min(looks, TRIES), times)
+    text = "The platform could not be asked yet whether it went out. Asking again."
+    return Step(state=State.UNCONFIRMED, again_at=until, reason=Reason(code="unknown", text=text, until=until))
+
+
+def backoff(tries: int, times: Times) -> timedelta:
+    """The wait before retry `tries + 1`: 15 s, 1 min, 4 min, 16 min, 64 min with the usual times."""
+    return timedelta(seconds=times.backoff * FACTOR ** min(tries, TRIES - 1))
+
+
+def _waiting(code: str, text: str, until: datetime) -> Step:
+    return Step(state=State.WAITING, again_at=until, reason=Reason(code=code, text=text, until=until))
+
+
+def _repeat(now: datetime) -> Step:
+    """Again with the same key: the doubt stays until an answer or a proof ends it."""
+    return Step(state=State.WAITING, again_at=now, reason=_repeating())
+
+
+def _repeating() -> Reason:
+    return Reason(code="repeat", text="It did not go out the first time. Sending it again.")
+
+
+def _look(at: datetime) -> Step:
+    text = "Checking whether it went out."
+    return Step(state=State.UNCONFIRMED, again_at=at, reason=Reason(code="unknown", text=text, until=at))
+
+
+def _next_look(sent_at: datetime, now: datetime) -> datetime:
+    for seconds in LOOKS:
+        if sent_at + timedelta(seconds=seconds) > now:
+            return sent_at + timedelta(seconds=seconds)
+    return now + timedelta(seconds=LOOKS[-1])
+
+
+def overall(states: list[State], *, draft: bool) -> str:
+    """One word for a post from the states of its publications: what a person would call it.
+
+    draft, planned, sending, held, failed, partly (some online, some never will be), online, cancelled or missed.
+    """
+    if draft or not states:
+        return "draft"
+    for state, word in ((State.HELD, "held"), *((state, "sending") for state in (State.QUEUED, *GOING_OUT))):
+        if state in states:
+            return word
+    if any(state not in FINAL for state in states):
+        return "planned"
+    lasting = {state for state in states if state is not State.CANCELLED}
+    if lasting == {State.ONLINE}:
+        return "online"
+    if State.ONLINE in lasting:
+        return "partly"
+    return "failed" if State.FAILED in lasting else "missed" if State.MISSED in lasting else "cancelled"

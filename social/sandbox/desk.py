@@ -1,0 +1,35 @@
+"""The running sandbox as one value: what its own pages and the control API work with."""
+
+import secrets
+import zlib
+
+import msgspec
+
+from social.sandbox.journal import Journal
+from social.sandbox.mastodon.simulated import Mastodon
+from social.sandbox.platform import Platform
+from social.sandbox.store import Store
+from social.sandbox.trouble import Switchboard
+
+
+class Desk:
+    def __init__(self, store: Store, switchboard: Switchboard, journal: Journal, mastodon: Mastodon) -> None:
+        self.store = store
+        self.switchboard = switchboard
+        self.journal = journal
+        self.mastodon = mastodon
+        self.platforms: dict[str, Platform] = {mastodon.name: mastodon}
+        self._started = secrets.token_hex(4)
+
+    def state_tag(self) -> str:
+        """Changes with everything that a page shows."""
+        trouble = zlib.crc32(msgspec.json.encode(self.switchboard.trouble))
+        return f'"{self._started}-{self.store.revision}-{trouble}"'
+
+    def reset(self) -> None:
+        """As on the first day."""
+        self.store.empty()
+        self.switchboard.clear()
+        self.journal.forget()
+        for platform in self.platforms.values():
+            platform.forget()

@@ -1,0 +1,82 @@
+"""Which trouble is switched on. Kept in memory only: a sandbox that starts anew is a healthy one."""
+
+from typing import Any
+
+import msgspec
+
+from social.sandbox.faults import GROUPS, Fault
+from social.sandbox.mastodon.oddities import Oddities
+
+Faults = Fault | tuple[Fault, ...]
+
+
+class Trouble(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Per group of calls one fault, or several that happen one after another; and each platform's own oddities.
+
+    `{"publish": {"hang_up": "after", "count": 1}, "read": [{"status": 503, "count": 2}, {"delay_after": 2}],
+    "mastodon": {"version": "4.2"}}`
+    """
+
+    publish: Faults = ()
+    edit: Faults = ()
+    upload: Faults = ()
+    poll: Faults = ()
+    media: Faults = ()
+    read: Faults = ()
+    oauth: Faults = ()
+    all: Faults = ()
+    mastodon: Oddities = Oddities()
+
+    def faults(self, group: str) -> tuple[Fault, ...]:
+        held: Faults = getattr(self, group)
+        return (held,) if isinstance(held, Fault) else held
+
+
+def as_given(switches: msgspec.Struct) -> dict[str, Any]:
+    """What differs from a good day, ready for JSON. (msgspec's `omit_defaults` keeps an equal float.)"""
+    present, usual = msgspec.to_builtins(switches), msgspec.to_builtins(type(switches)())
+    return {name: value for name, value in present.items() if value != usual[name]}
+
+
+class Switchboard:
+    """The trouble of this moment. Counting down is all it does by itself."""
+
+    def __init__(self, at_start: Trouble | None = None) -> None:
+        self._at_start = at_start or Trouble()
+        self.trouble = self._at_start
+
+    def take(self, groups: tuple[str, ...]) -> Fault | None:
+        """What goes wrong with a call of these groups, counted as happened; the narrowest group goes first."""
+        for group in groups:
+            for place, fault in enumerate(self.trouble.faults(group)):
+                self._count_down(group, place)
+                return fault
+        return None
+
+    def put(self, trouble: Trouble) -> None:
+        """Replaces everything."""
+        self.trouble = trouble
+
+    def add(self, group: str, fault: Fault) -> None:
+        self.trouble = msgspec.structs.replace(self.trouble, **{group: (*self.trouble.faults(group), fault)})
+
+    def clear(self) -> None:
+        self.trouble = self._at_start
+
+    def given(self) -> dict[str, Any]:
+        """The present trouble, shortest form: `{}` on a good day."""
+        oddities = as_given(self.trouble.mastodon)
+        return as_given(msgspec.structs.replace(self.trouble, mastodon=Oddities())) | (
+            {"mastodon": oddities} if oddities else {}
+        )
+
+    def listed(self) -> list[tuple[str, Fault]]:
+        return [(group, fault) for group in GROUPS for fault in self.trouble.faults(group)]
+
+    def _count_down(self, group: str, place: int) -> None:
+        faults = list(self.trouble.faults(group))
+        count = faults[place].count
+        if count is None:
+            return
+        faults[place : place + 1] = [msgspec.structs.replace(faults[place], count=count - 1)] if count > 1 else []
+        self.trouble = msgspec.structs.replace(self.trouble, **{group: tuple(faults)})

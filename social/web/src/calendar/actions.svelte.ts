@@ -1,0 +1,97 @@
+/** What a person does about one publication. */
+
+import { now } from "../clock/now.svelte";
+import { sayWhen } from "../clock/saying";
+import { router } from "../frame/router.svelte";
+import { toasts } from "../frame/toasts.svelte";
+import { sayError } from "../look/errors";
+import type { Choice } from "../look/choice";
+import { session } from "../people/session.svelte";
+import { posts, publications as calls } from "../wire/calls";
+import type { PlanIn, PublicationOut } from "../wire/types";
+import { w } from "../words";
+import { publications } from "./publications.svelte";
+import type { Action } from "./states";
+
+export class Actions {
+  /** The dialog that is open. */
+  asking = $state<"move" | "cancel" | "remove" | "there" | "absent">();
+  busy = $state(false);
+
+  constructor(
+    readonly of: () => PublicationOut,
+    readonly keep: (id: string) => void,
+  ) {}
+
+  choices(offered: Action[]): Choice[] {
+    const { id, post_id } = this.of();
+    const all: Record<Action, Choice[]> = {
+      again: [{ label: w.calendar.again, icon: "again", act: () => void this.again(), testid: "action-again" }],
+      settle: [
+        { label: w.calendar.isThere, icon: "check", act: () => (this.asking = "there") },
+        { label: w.calendar.notThere, icon: "again", act: () => (this.asking = "absent") },
+      ],
+      reconnect: [{ label: w.calendar.reconnect, icon: "again", act: () => router.go("/accounts") }],
+      edit: [{ label: w.calendar.edit, icon: "write", act: () => router.go(`/compose/${post_id}`), testid: "action-edit" }],
+      move: [{ label: w.calendar.move, icon: "clock", act: () => (this.asking = "move"), testid: "action-move" }],
+      duplicate: [{ label: w.calendar.duplicate, icon: "copy", act: () => router.go(`/compose?copy=${post_id}`), testid: "action-duplicate" }],
+      cancel: [{ label: w.calendar.cancel, icon: "cancelled", act: () => (this.asking = "cancel"), danger: true, testid: "action-cancel" }],
+      remove: [{ label: w.calendar.remove, icon: "trash", act: () => (this.asking = "remove"), danger: true, testid: "action-remove" }],
+    };
+    const details: Choice = { label: w.calendar.details, icon: "info", act: () => router.go(`/?show=${id}`) };
+    const found = offered.flatMap((action) => all[action]);
+    const dangerous = found.findIndex(({ danger }) => danger);
+    return dangerous < 0 ? [...found, details] : [...found.slice(0, dangerous), details, ...found.slice(dangerous)];
+  }
+
+  async again(): Promise<void> {
+    this.busy = true;
+    try {
+      this.#took(await calls.again(this.of().id));
+      toasts.say(w.calendar.trying, { kind: "info" });
+    } catch (error) {
+      toasts.say(sayError(error), { kind: "bad" });
+    } finally {
+      this.busy = false;
+    }
+  }
+
+  /** Where it is the post's only one, the post moves: what is edited later keeps the new date. */
+  async move(when: PlanIn): Promise<void> {
+    const { id, post_id } = this.of();
+    const post = await posts.read(post_id);
+    const moved = post.publications.length > 1 ? await calls.move(id, when) : (await posts.plan(post_id, post.revision, when)).publications[0]!;
+    this.#took(moved);
+    toasts.say(w.plan.moved(sayWhen(moved.due_at, session.zone, now())));
+    this.asking = undefined;
+  }
+
+  /** Where it is the post's only one, the post becomes a draft again. */
+  async cancel(): Promise<void> {
+    const { id, post_id } = this.of();
+    const post = await posts.read(post_id);
+    if (post.publications.length > 1) {
+      this.#took(await calls.cancel(id));
+      toasts.say(w.calendar.cancelled);
+      return;
+    }
+    for (const each of (await posts.cancel(post_id, post.revision)).publications) this.#took(each);
+    toasts.say(w.plan.undone, { action: { label: w.calendar.edit, act: () => router.go(`/compose/${post_id}`) } });
+  }
+
+  async remove(): Promise<void> {
+    const { post_id } = this.of();
+    await posts.remove(post_id, (await posts.read(post_id)).revision);
+    toasts.say(w.compose.discarded);
+  }
+
+  async settle(wentOut: boolean, url: string): Promise<void> {
+    this.#took(await calls.settle(this.of().id, wentOut, url.trim() || undefined));
+    toasts.say(wentOut ? w.calendar.confirmedThere : w.calendar.trying);
+  }
+
+  #took(news: PublicationOut): void {
+    this.keep(news.id);
+    publications.take(news);
+  }
+}

@@ -1,0 +1,58 @@
+/** What a publication's state looks like, where it is listed, and what a person can do about it. Pure. */
+
+import type { IconName } from "../look/shapes";
+import type { PublicationOut, PublicationState } from "../wire/types";
+
+export type Tab = "planned" | "sent" | "attention";
+export const TABS: readonly Tab[] = ["planned", "sent", "attention"];
+
+export const STATES: Record<Tab, readonly PublicationState[]> = {
+  planned: ["planned", "preparing", "prepared", "queued", "sending", "processing", "waiting", "unconfirmed"],
+  sent: ["online", "cancelled"],
+  attention: ["held", "failed", "missed"],
+};
+
+/** What is planned is read from now on, everything else from now back. */
+export const NEWEST_FIRST: Record<Tab, boolean> = { planned: false, sent: true, attention: true };
+
+export function tabOf(state: PublicationState): Tab {
+  return TABS.find((tab) => STATES[tab].includes(state)) ?? "attention";
+}
+
+export type Kind = "accent" | "busy" | "good" | "wait" | "bad" | "quiet";
+
+export const LOOKS: Record<PublicationState, { icon: IconName; kind: Kind; turning?: true }> = {
+  planned: { icon: "clock", kind: "accent" },
+  preparing: { icon: "spinner", kind: "busy", turning: true },
+  prepared: { icon: "check", kind: "accent" },
+  queued: { icon: "check", kind: "accent" },
+  sending: { icon: "spinner", kind: "busy", turning: true },
+  processing: { icon: "spinner", kind: "busy", turning: true },
+  online: { icon: "online", kind: "good" },
+  waiting: { icon: "hourglass", kind: "wait" },
+  unconfirmed: { icon: "search", kind: "wait" },
+  held: { icon: "hand", kind: "bad" },
+  failed: { icon: "failed", kind: "bad" },
+  cancelled: { icon: "cancelled", kind: "quiet" },
+  missed: { icon: "missed", kind: "bad" },
+};
+
+export type Action = "edit" | "move" | "cancel" | "again" | "settle" | "reconnect" | "duplicate" | "remove";
+
+const CHANGEABLE: readonly PublicationState[] = ["planned", "preparing", "prepared", "queued", "waiting", "held"];
+const ENDED: readonly PublicationState[] = ["failed", "cancelled", "missed"];
+
+/** What can be done, in the order it is offered. */
+export function actionsFor(publication: Pick<PublicationOut, "state" | "in_doubt" | "reason">): Action[] {
+  const { state, in_doubt, reason } = publication;
+  const found: Action[] = [];
+  if (state === "held" && in_doubt) found.push("settle");
+  else if (state === "held" && reason?.code === "disconnected") found.push("reconnect");
+  else if (state === "waiting" || state === "held" || ENDED.includes(state)) found.push("again");
+  if (CHANGEABLE.includes(state) || ENDED.includes(state)) found.push("edit");
+  if (CHANGEABLE.includes(state)) found.push("move");
+  found.push("duplicate");
+  if (CHANGEABLE.includes(state)) found.push("cancel");
+  if (ENDED.includes(state)) found.push("remove");
+  return found;
+}

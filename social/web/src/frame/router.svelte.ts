@@ -1,0 +1,76 @@
+/** Where we are: the address bar is the state. Links are plain <a href>; `follow` turns clicks on them into moves. */
+
+import { tick } from "svelte";
+import { w } from "../words";
+import { routeOf } from "./routes";
+
+/** Asked before a page is left: for another page of ours, for good. */
+interface Guard { mayGo(): boolean; mayClose(): boolean }
+
+class Router {
+  route = $state.raw(routeOf(location.pathname, new URLSearchParams(location.search)));
+  #guard: Guard | undefined;
+  #here = location.href;
+
+  constructor() {
+    window.addEventListener("popstate", () => {
+      if (this.#leave()) this.#arrive();
+      else history.pushState(null, "", this.#here); // the browser has already gone back: put the entry on again
+    });
+    window.addEventListener("beforeunload", (event) => {
+      if (this.#guard && !this.#guard.mayClose()) event.preventDefault();
+    });
+  }
+
+  go(address: string): void {
+    if (!this.#leave()) return;
+    history.pushState(null, "", address);
+    this.#arrive();
+    window.scrollTo(0, 0);
+    // Whoever reads with their ears or walks by keys starts at the new page, not where the link was.
+    void tick().then(() => document.activeElement === document.body && document.getElementById("content")?.focus({ preventScroll: true }));
+  }
+
+  /** The same page under another address: nothing to go back to. */
+  replace(address: string): void {
+    history.replaceState(null, "", address);
+    this.#arrive();
+  }
+
+  /** The address changes and the page stays as it is: a new draft got its id. */
+  rename(address: string): void {
+    history.replaceState(null, "", address);
+    this.#here = location.href;
+  }
+
+  /** While a page has something to lose. Returns what ends it. */
+  guard(guard: Guard): () => void {
+    this.#guard = guard;
+    return () => {
+      if (this.#guard === guard) this.#guard = undefined;
+    };
+  }
+
+  /** For a click anywhere: a link to one of our pages moves there without loading the document again. */
+  follow = (event: MouseEvent): void => {
+    if (event.defaultPrevented || event.button !== 0 || event.metaKey || event.ctrlKey || event.shiftKey || event.altKey) return;
+    const link = (event.target as Element).closest("a");
+    if (!link || link.target || link.hasAttribute("download") || link.origin !== location.origin || link.pathname.startsWith("/m/")) return;
+    if (link.hash && link.pathname === location.pathname) return;
+    event.preventDefault();
+    this.go(link.pathname + link.search);
+  };
+
+  #leave(): boolean {
+    if (this.#guard && !this.#guard.mayGo() && !confirm(w.compose.leaveUnsaved)) return false;
+    this.#guard = undefined;
+    return true;
+  }
+
+  #arrive(): void {
+    this.#here = location.href;
+    this.route = routeOf(location.pathname, new URLSearchParams(location.search));
+  }
+}
+
+export const router = new Router();

@@ -1,0 +1,74 @@
+/** Every call the client makes, by noun: the only file that knows paths. Each may raise Problem and Unreachable. */
+
+import { anyone, api, got, upload } from "./api";
+import type { AccountOut, MediaOut, PlanIn, PostIn, PostOut, PublicationState, Realm, SetupIn } from "./types";
+
+export const people = {
+  setupNeeded: () => got(anyone.GET("/api/v1/setup")).then(({ needed }) => needed),
+  setUp: (body: SetupIn) => got(anyone.POST("/api/v1/setup", { body })),
+  signIn: (email: string, password: string) => got(anyone.POST("/api/v1/session", { body: { email, password } })),
+  signOut: () => got(anyone.DELETE("/api/v1/session")),
+};
+
+export const accounts = {
+  platforms: () => got(api.GET("/api/v1/platforms")),
+  async all(): Promise<AccountOut[]> {
+    const items: AccountOut[] = [];
+    let cursor: string | null = null;
+    do {
+      const page: { items: AccountOut[]; next: string | null } = await got(api.GET("/api/v1/accounts", { params: { query: { cursor, limit: 100 } } }));
+      items.push(...page.items);
+      cursor = page.next;
+    } while (cursor);
+    return items;
+  },
+  read: (account_id: string) => got(api.GET("/api/v1/accounts/{account_id}", { params: { path: { account_id } } })),
+  connect: (platform: string, server: string, realm: Realm) => got(api.POST("/api/v1/connections", { body: { platform, server, realm } })),
+  answer: (platform: string, body: { code?: string; state: string; error?: string }) =>
+    got(api.POST("/api/v1/connections/{platform}/answer", { params: { path: { platform } }, body })),
+  disconnect: (account_id: string) => got(api.DELETE("/api/v1/accounts/{account_id}", { params: { path: { account_id } } })),
+};
+
+export const media = {
+  page: (cursor: string | null) => got(api.GET("/api/v1/media", { params: { query: { cursor, limit: 48 } } })),
+  read: (media_id: string) => got(api.GET("/api/v1/media/{media_id}", { params: { path: { media_id } } })),
+  add: (file: File, progress: (share: number) => void, signal: AbortSignal) =>
+    upload<MediaOut>(`/api/v1/media?name=${encodeURIComponent(file.name || "picture")}`, file, progress, signal),
+  describe: (media_id: string, alt: string) => got(api.PATCH("/api/v1/media/{media_id}", { params: { path: { media_id } }, body: { alt } })),
+  remove: (media_id: string) => got(api.DELETE("/api/v1/media/{media_id}", { params: { path: { media_id } } })),
+};
+
+/** The document leaves open what `options` of a post holds, as platforms differ; it is what was sent. */
+const post = (asked: Promise<unknown>) => asked as Promise<PostOut>;
+
+export const posts = {
+  drafts: (cursor: string | null) =>
+    got(api.GET("/api/v1/posts", { params: { query: { drafts: true, cursor } } })) as Promise<{ items: PostOut[]; next: string | null }>,
+  read: (post_id: string) => post(got(api.GET("/api/v1/posts/{post_id}", { params: { path: { post_id } } }))),
+  create: (body: PostIn) => post(got(api.POST("/api/v1/posts", { body }))),
+  save: (post_id: string, revision: number, body: PostIn) =>
+    post(got(api.PUT("/api/v1/posts/{post_id}", { params: { path: { post_id } }, body: { revision, ...body } }))),
+  remove: (post_id: string, revision: number) =>
+    got(api.DELETE("/api/v1/posts/{post_id}", { params: { path: { post_id }, query: { revision } } })),
+  check: (body: PostIn, signal: AbortSignal) => got(api.POST("/api/v1/posts/checks", { body, signal })),
+  plan: (post_id: string, revision: number, when: PlanIn) =>
+    post(got(api.PUT("/api/v1/posts/{post_id}/plan", { params: { path: { post_id } }, body: { revision, ...when } }))),
+  cancel: (post_id: string, revision: number) =>
+    post(got(api.DELETE("/api/v1/posts/{post_id}/plan", { params: { path: { post_id }, query: { revision } } }))),
+};
+
+export const publications = {
+  page: (states: readonly PublicationState[], newest_first: boolean, cursor: string | null) =>
+    got(api.GET("/api/v1/publications", { params: { query: { state: [...states], newest_first, cursor } } })),
+  read: (publication_id: string) => got(api.GET("/api/v1/publications/{publication_id}", { params: { path: { publication_id } } })),
+  move: (publication_id: string, body: PlanIn) =>
+    got(api.PUT("/api/v1/publications/{publication_id}/plan", { params: { path: { publication_id } }, body })),
+  cancel: (publication_id: string) => got(api.DELETE("/api/v1/publications/{publication_id}/plan", { params: { path: { publication_id } } })),
+  again: (publication_id: string) => got(api.POST("/api/v1/publications/{publication_id}/attempts", { params: { path: { publication_id } } })),
+  settle: (publication_id: string, went_out: boolean, url?: string) =>
+    got(api.POST("/api/v1/publications/{publication_id}/verdict", { params: { path: { publication_id } }, body: { went_out, url } })),
+};
+
+export const live = {
+  ticket: () => got(api.POST("/api/v1/live/tickets")),
+};

@@ -1,0 +1,33 @@
+/** The shapes of the API by the names rooms use. They come from `schema.d.ts`, which is generated: `npm run types -- openapi.json`. */
+
+import type { components } from "./schema";
+
+type Schemas = components["schemas"];
+
+export type SignedIn = Schemas["SignedInOut"];
+export type Me = Schemas["Me"];
+export type Workspace = Schemas["WorkspaceOut"];
+export type SetupIn = Schemas["SetUpIn"];
+
+export type Realm = Schemas["AccountOut"]["realm"];
+export type PlatformOut = Schemas["PlatformOut"];
+export type AccountOut = Schemas["AccountOut"];
+export type LimitsOut = Schemas["LimitsOut"];
+
+export type MediaOut = Schemas["MediaOut"];
+export type AttachedOut = Schemas["AttachedOut"];
+
+/** What a post has on one platform beyond text and pictures; which of it, the platform says. */
+export type PlatformOptions = NonNullable<Schemas["Options"][keyof Schemas["Options"]]>;
+export type Options = Record<string, PlatformOptions>;
+export type PostIn = Required<Omit<Schemas["PostIn"], "options">> & { options: Options };
+export type PostOut = Omit<Schemas["PostOut"], "options"> & { options: Options };
+export type PlanOut = Schemas["PlanOut"];
+/** When: at once, or at a wall time in a zone (fold 1: the second of a doubled hour). */
+export type PlanIn = { now: true } | { wall: string; zone: string; fold?: 0 | 1 };
+export type Verdict = Schemas["Verdict"];
+export type Wrong = Schemas["Wrong"];
+
+export type PublicationState = Schemas["State"];
+export type PublicationOut = Schemas["PublicationOut"];
+export type PublicationHistory = Schemas["PublicationHistory"];

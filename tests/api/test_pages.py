@@ -1,0 +1,58 @@
+"""Cursors: what was given out is taken back, and nothing else."""
+
+import base64
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from beanie import PydanticObjectId
+from hypothesis import given
+from hypothesis import strategies as some
+
+from social.api.pages import after_due, after_id, page
+from social.errors import Invalid
+
+MOMENTS = some.datetimes(datetime(1900, 1, 1), datetime(2300, 1, 1), timezones=some.just(UTC)).map(  # noqa: DTZ001
+    lambda at: at.replace(microsecond=at.microsecond // 1000 * 1000)
+)
+IDS = some.binary(min_size=12, max_size=12).map(lambda raw: PydanticObjectId(raw.hex()))
+
+
+@given(IDS, MOMENTS)
+def test_a_cursor_names_the_last_thing_shown(id: PydanticObjectId, at: datetime) -> None:
+    by_id = page([id, id], 1, lambda each: each, ["shown"])
+    by_due = page([(at, id), (at + timedelta(1), id)], 1, lambda each: each, ["shown"])
+
+    assert by_id.items == by_due.items == ["shown"]
+    assert after_id(by_id.next) == id
+    assert after_due(by_due.next) == (at, id)
+
+
+def test_the_last_page_has_no_next() -> None:
+    assert page([PydanticObjectId()], 1, lambda each: each, ["shown"]).next is None
+    assert page([], 1, lambda each: each, []).next is None
+    assert after_id(None) is None
+    assert after_due(None) is None
+
+
+@given(some.text(max_size=60) | some.binary(max_size=40).map(lambda raw: base64.urlsafe_b64encode(raw).decode()))
+def test_nothing_else_is_a_cursor(text: str) -> None:
+    for read in (after_id, after_due):
+        with pytest.raises(Invalid) as refused:
+            read(text)
+        assert [wrong.pointer for wrong in refused.value.wrong] == ["/cursor"]
+
+
+def test_a_cursor_of_another_list_is_refused() -> None:
+    id, at = PydanticObjectId(), datetime(2026, 11, 22, tzinfo=UTC)
+    by_id, by_due = (page([key, key], 1, lambda each: each, [1]).next for key in (id, (at, id)))
+
+    with pytest.raises(Invalid):
+        after_due(by_id)
+    with pytest.raises(Invalid):
+        after_id(by_due)
+
+
+def test_an_instant_no_calendar_has_is_refused() -> None:
+    for said in (f"{'9' * 15}.{'0' * 24}", f"-{'9' * 14}.{'0' * 24}"):
+        with pytest.raises(Invalid):
+            after_due(base64.urlsafe_b64encode(said.encode()).decode())

@@ -1,0 +1,89 @@
+"""`social up`: everything at once, stopped and killed in every way."""
+
+import http.client
+import os
+import re
+import signal
+import time
+from pathlib import Path
+
+from tests.embedded.commands import Command, eventually, gone, refusal, running
+
+READY_WITHIN = 10.0  # seconds from the second start to the first answer, on a machine that has nothing else to do
+
+
+def test_everything_starts_says_where_it_is_and_stops(tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    with running("up", "--port", "0", data=data) as first:
+        first.says("Ctrl-C stops everything")
+        address, token = link(first)
+        assert address == first.announced()["SOCIAL_PUBLIC_URL"]
+        assert token == first.announced()["SOCIAL_SETUP_TOKEN"]
+        assert ready(first)
+        assert f"already running on {data}" in refusal("up", "--port", "0", data=data)
+
+        first.child("serve").kill()
+        first.says("Social is back")
+        assert ready(first)
+
+        children = first.children()
+        assert first.interrupted() == os.EX_OK
+        assert gone(children)
+
+    began = time.monotonic()
+    with running("up", "--port", "0", data=data) as second:
+        second.says("Ctrl-C stops everything")
+        took = time.monotonic() - began
+        print(f"second start of `social up`: {took:.1f} s, {busy():.1f} processes for each core")
+        assert took < READY_WITHIN * max(1, busy())
+        assert link(second) == (second.announced()["SOCIAL_PUBLIC_URL"], token)
+
+        children = second.children()
+        second.child("servers").kill()
+        assert second.process.wait(60) == os.EX_UNAVAILABLE
+        assert "social: The servers have ended (killed by SIGKILL), so everything was stopped" in second.words
+        assert gone(children)
+
+    with running("up", "--port", "0", data=data) as killed:
+        killed.says("Ctrl-C stops everything")
+        children = killed.children()
+        killed.signalled(signal.SIGKILL)
+        with running("up", "--port", "0", data=data) as third:  # at once, while the others are still stopping
+            third.says("Ctrl-C stops everything")
+            assert gone(children)
+            assert ready(third)
+
+
+def test_the_second_ctrl_c_waits_for_nobody(tmp_path: Path) -> None:
+    with running("up", "--port", "0", "--no-sandbox", data=tmp_path / "data") as command:
+        command.says("Ctrl-C stops everything")
+        children = command.children()
+        for child in children:
+            child.suspend()  # would keep it waiting for as long as it may
+        command.process.send_signal(signal.SIGINT)
+        command.says("Stopping")
+
+        command.interrupted()
+        eventually(lambda: gone(children), "all of them are gone")
+
+
+def busy() -> float:
+    """How many processes have wanted each core in the last minute."""
+    return os.getloadavg()[0] / (os.cpu_count() or 1)
+
+
+def link(command: Command) -> tuple[str, str]:
+    """The set-up link that it has printed: its address and its token."""
+    found = re.search(r"(http://\S+)/setup#token=(\S+)", command.words)
+    assert found, command.words
+    return found[1], found[2]
+
+
+def ready(command: Command) -> bool:
+    """Whether /health/ready says so."""
+    connection = http.client.HTTPConnection("127.0.0.1", int(command.announced()["SOCIAL_PORT"]), timeout=10)
+    try:
+        connection.request("GET", "/health/ready")
+        return connection.getresponse().status == http.client.OK
+    finally:
+        connection.close()

@@ -1,0 +1,134 @@
+"""Everything the product does, and then: had each query its index, and was each of a person's bound to their workspace?"""
+
+import asyncio
+from typing import Any
+
+import aiohttp
+import pytest
+from pymongo.errors import OperationFailure
+
+from social.accounts.documents import Account
+from social.backing import Backing
+from social.jobs.running import Running
+from social.publishing.due import look
+from tests.pictures import jpeg
+from tests.publishing.conftest import takes_more_than_its_server
+from tests.servers.commands import Commands, collection, conditions, scans
+from tests.servers.product import PASSWORD, Person
+from tests.servers.sandbox import Sandbox
+
+OF_WORKSPACES = {"posts", "publications", "accounts", "media", "attempts"}
+# The engine works for all workspaces at once. These are all the shapes it may ask in, by the names in the filter.
+ENGINES = {
+    "publications": [
+        {"_id", "token"},
+        {"_id", "token", "state"},
+        {"_id", "rev", "state"},
+        {"_id", "rev", "work.token"},
+        {"_id", "work.token"},
+        {"_id", "state", "next_at", "$or"},
+        {"_id", "state", "prepare_at", "$or"},
+        {"account_id", "state"},
+        {"account_id", "state", "due_at", "_id"},
+        {"account_id", "state", "token"},
+        {"account_id", "token", "state"},
+        {"account_id", "state", "next_at", "prepare_at"},
+        {"state", "next_at"},
+        {"state", "next_at", "$or"},
+        {"state", "prepare_at", "$or"},
+        {"state", "next_at", "prepare_at"},
+    ],
+    "accounts": [{"_id"}, {"_id", "token"}],
+    "attempts": [{"publication_id", "rev", "receipt"}],
+}
+
+
+@pytest.fixture
+async def everything_done(
+    backing: Backing,
+    person: Person,
+    session: aiohttp.ClientSession,
+    sandbox: Sandbox,
+    engine: Running,
+    commands: Commands,
+) -> Commands:
+    """A person's whole day, and the engine's."""
+    account = await person.connect(sandbox)
+    media = await person.upload(jpeg())
+    await person.ask("PATCH", f"/media/{media['id']}", json={"alt": "a gradient"})
+    attached = ({"id": media["id"], "alt": "grey"},)
+
+    sandbox.trouble(publish={"hang_up": "after", "count": 1})
+    first = await person.plan(await person.write("with a picture", account["id"], media=attached), now=True)
+    await person.until(first, "online")
+    await takes_more_than_its_server(await Account.get(account["id"]))
+    second = await person.plan(await person.write("x" * 600, account["id"]), now=True)
+    failed = (await person.until(second, "failed"))["publications"][0]
+    await person.ask("POST", f"/publications/{failed['id']}/attempts")
+    await person.until(second, "failed")
+
+    later = await person.plan(await person.write("later", account["id"]), wall="2030-03-31T02:30:00", zone="Europe/Berlin")
+    edit = {"revision": later["revision"], "text": "later, edited", "accounts": [account["id"]]}
+    later = await person.ask("PUT", f"/posts/{later['id']}", json=edit)
+    publication = later["publications"][0]["id"]
+    await person.ask("PUT", f"/publications/{publication}/plan", json={"at": "2030-01-01T00:00:00Z"})
+    await person.ask("DELETE", f"/publications/{publication}/plan")
+    later = await person.plan(later, at="2031-01-01T00:00:00Z")
+    later = await person.ask("DELETE", f"/posts/{later['id']}/plan", params={"revision": later["revision"]})
+    await person.ask("POST", "/posts/checks", json={"text": "fits?", "accounts": [account["id"]]})
+    await person.ask("DELETE", f"/posts/{later['id']}", params={"revision": later["revision"]})
+
+    for path in ("/me", "/platforms", "/accounts", "/media", "/posts", "/posts?drafts=true", "/publications",
+                 "/publications?state=online&state=failed", "/publications?since=2026-01-01T00:00:00Z&newest_first=true",
+                 f"/publications/{failed['id']}", f"/accounts/{account['id']}", f"/media/{media['id']}"):  # fmt: skip
+        await person.ask("GET", path)
+    for listed in ("/posts", "/publications", "/accounts", "/media"):
+        page = await person.ask("GET", f"{listed}?limit=1")
+        if page["next"]:
+            await person.ask("GET", f"{listed}?limit=1&cursor={page['next']}")
+    unused = await person.upload(jpeg(32, 32))
+    await person.ask("DELETE", f"/media/{unused['id']}")
+    ticket = await person.ask("POST", "/live/tickets")
+    address = backing.settings.public_url.replace("http", "ws")
+    async with session.ws_connect(f"{address}/live?ticket={ticket['ticket']}&after=0") as socket:
+        await socket.receive_json()
+        await socket.receive_json()
+    await person.ask("POST", "/session/refresh", headers={"Origin": backing.settings.public_url})
+    await person.ask("POST", "/session", json={"email": "ada@example.org", "password": PASSWORD})
+    await person.ask("DELETE", f"/accounts/{account['id']}")
+    await look(backing)
+    await asyncio.sleep(2 * backing.settings.times.tick)
+    await person.ask("DELETE", "/session")
+    return commands
+
+
+@pytest.mark.slow
+async def test_every_query_has_its_index_and_every_persons_their_workspace(
+    everything_done: Commands, backing: Backing
+) -> None:
+    commands = everything_done
+    commands.listening = False
+    assert len(commands.seen) > 60, "the day was shorter than it looks"
+
+    unindexed = [f"{found} {command}" for command in commands.seen.values() if (found := await _scanned(command, backing))]
+    unbound = [
+        (collection(command), sorted(conditions(command)))
+        for command in commands.seen.values()
+        if collection(command) in OF_WORKSPACES
+        and "workspace_id" not in conditions(command)
+        and set(conditions(command)) not in ENGINES.get(collection(command), [])
+    ]
+
+    assert unindexed == []
+    assert unbound == []
+
+
+async def _scanned(command: dict[str, Any], backing: Backing) -> list[str]:
+    """The stages without an index in the plan of `command`."""
+    if not conditions(command) and collection(command) in {"workspaces"}:
+        return []
+    try:
+        explained = await backing.db.command("explain", command, verbosity="queryPlanner")
+    except OperationFailure as failure:
+        raise AssertionError(f"cannot explain {command}") from failure
+    return scans(explained)

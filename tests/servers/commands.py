@@ -1,0 +1,79 @@
+"""What the product asks of MongoDB, listened to at the driver."""
+
+from typing import Any
+
+from bson import SON
+from pymongo import monitoring
+
+QUERIES = {"find", "aggregate", "update", "delete", "findAndModify", "findandmodify", "count", "distinct"}
+NOT_OF_THE_QUERY = {
+    "lsid", "$db", "$clusterTime", "txnNumber", "autocommit", "startTransaction", "readConcern", "writeConcern",
+    "maxTimeMS", "$readPreference", "ordered", "bypassDocumentValidation",
+}  # fmt: skip
+
+
+class Commands(monitoring.CommandListener):
+    """Remembers one example of every shape of query while `listening`. Registered before any client is made."""
+
+    def __init__(self) -> None:
+        self.listening = False
+        self.seen: dict[str, dict[str, Any]] = {}
+
+    def started(self, event: monitoring.CommandStartedEvent) -> None:
+        """Takes the command apart into its queries: an update may hold several."""
+        if not self.listening or event.command_name not in QUERIES:
+            return
+        command = {name: value for name, value in dict(event.command).items() if name not in NOT_OF_THE_QUERY}
+        for part in ("updates", "deletes"):
+            for each in command.get(part, ()):
+                self._remember({**command, part: [each]})
+        if not {"updates", "deletes"} & set(command):
+            self._remember(command)
+
+    def succeeded(self, event: monitoring.CommandSucceededEvent) -> None:
+        """Not of interest."""
+
+    def failed(self, event: monitoring.CommandFailedEvent) -> None:
+        """Not of interest."""
+
+    def _remember(self, command: dict[str, Any]) -> None:
+        self.seen.setdefault(str(_shape(command)), command)
+
+
+def conditions(command: dict[str, Any]) -> dict[str, Any]:
+    """The filter of a remembered command."""
+    if "updates" in command:
+        return dict(command["updates"][0]["q"])
+    if "deletes" in command:
+        return dict(command["deletes"][0]["q"])
+    if "pipeline" in command:
+        return next((dict(stage["$match"]) for stage in command["pipeline"] if "$match" in stage), {})
+    return dict(command.get("filter") or command.get("query") or {})
+
+
+def collection(command: dict[str, Any]) -> str:
+    """The collection a remembered command is about."""
+    return str(next(iter(command.values())))
+
+
+def scans(plan: Any) -> list[str]:
+    """The stages of an `explain` that read or sort without an index."""
+    found = []
+    if isinstance(plan, dict | SON):
+        if plan.get("stage") in {"COLLSCAN", "SORT"}:
+            found.append(str(plan["stage"]))
+        for name, value in plan.items():
+            if name != "rejectedPlans":
+                found += scans(value)
+    elif isinstance(plan, list):
+        for value in plan:
+            found += scans(value)
+    return found
+
+
+def _shape(value: Any) -> Any:
+    if isinstance(value, dict | SON):
+        return {name: _shape(each) for name, each in sorted(value.items())}
+    if isinstance(value, list | tuple):
+        return [_shape(value[0])] if value else []
+    return type(value).__name__ if not isinstance(value, str) else "str"

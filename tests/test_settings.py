@@ -1,0 +1,63 @@
+"""The environment is checked before anything starts, and every complaint names its remedy."""
+
+import base64
+
+import pytest
+
+from social.settings import BadSettings, Settings
+
+ENOUGH = {
+    "SOCIAL_MONGO_URL": "mongodb://127.0.0.1/",
+    "SOCIAL_REDIS_URL": "redis://127.0.0.1/",
+    "SOCIAL_S3_ENDPOINT": "http://127.0.0.1:9000",
+    "SOCIAL_S3_ACCESS_KEY": "a",
+    "SOCIAL_S3_SECRET_KEY": "s",
+    "SOCIAL_MASTER_KEY": base64.b64encode(bytes(32)).decode(),
+}
+
+
+def test_what_is_needed_is_enough_and_strangers_are_not_looked_at() -> None:
+    settings = Settings.read(ENOUGH | {"PATH": "/bin", "SOCIAL_DATA": "/d", "SOCIAL_PORT": "9090"})
+
+    assert (settings.port, settings.mongo_database) == (9090, "social")
+    assert settings.tasks == {"api", "worker", "live", "clock"}
+
+
+def test_tasks_are_a_list_with_commas() -> None:
+    assert Settings.read(ENOUGH | {"SOCIAL_TASKS": "api, live"}).tasks == {"api", "live"}
+
+
+@pytest.mark.parametrize("missing", sorted(ENOUGH))
+def test_what_is_missing_is_named(missing: str) -> None:
+    with pytest.raises(BadSettings, match=missing):
+        Settings.read({name: value for name, value in ENOUGH.items() if name != missing})
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "says"),
+    [
+        ("SOCIAL_MONGOURL", "x", "Did you mean SOCIAL_MONGO_URL"),
+        ("SOCIAL_COLOUR", "red", "is not a setting"),
+        ("SOCIAL_TIMES", "1", "is not a setting"),
+        ("SOCIAL_PORT", "http", "port"),
+        ("SOCIAL_PORT", "70000", "port"),
+        ("SOCIAL_TASKS", "api,cooking", "tasks"),
+        ("SOCIAL_LOG_FORMAT", "xml", "log_format"),
+        ("SOCIAL_PUBLIC_URL", "https://social.example.org/", "SOCIAL_PUBLIC_URL"),
+        ("SOCIAL_PUBLIC_URL", "social.example.org", "SOCIAL_PUBLIC_URL"),
+        ("SOCIAL_MASTER_KEY", "c2hvcnQ=", "SOCIAL_MASTER_KEY"),
+        ("SOCIAL_MASTER_KEY", "ü", "SOCIAL_MASTER_KEY"),
+        ("SOCIAL_TEST_LEASE", "35", "lease"),
+    ],
+)
+def test_what_is_wrong_is_named(name: str, value: str, says: str) -> None:
+    with pytest.raises(BadSettings, match=says):
+        Settings.read(ENOUGH | {name: value})
+
+
+def test_the_protocols_times_can_be_shortened_for_tests_only() -> None:
+    times = {"SOCIAL_TEST_HTTP_TIMEOUT": "2", "SOCIAL_TEST_LEASE": "4", "SOCIAL_TEST_MARGIN": "0.5"}
+
+    assert Settings.read(ENOUGH | times).times.lease == 4
+    with pytest.raises(BadSettings):
+        Settings.read(ENOUGH | {"SOCIAL_LEASE": "4"})
