@@ -34,8 +34,8 @@ from social.settings import Settings
 log = structlog.get_logger()
 
 DOCUMENTS: tuple[type[Document], ...] = (
-    User, Workspace, Membership, Session, Tries, Ticket, Account, AppRegistration, Pending, Media, Post, Publication, Attempt,
-    Lane, Row, Relay,
+    User, Workspace, Membership, Session, Tries, Ticket, Account, AppRegistration, Pending, Media, Post,
+    Publication, Attempt, Lane, Row, Relay,
 )  # fmt: skip
 BACKLOG = 2048
 

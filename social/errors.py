@@ -1,4 +1,4 @@
-"""Every error raised on purpose, named by what happens next. Raised with one sentence for people and facts for machines.
+"""Every error raised on purpose, named by what happens next: one sentence for people, facts for machines.
 
 `Refused` is answered to the caller by `api/problems.py`; `PlatformError` is decided upon by `publishing/states.py`.
 """
@@ -108,7 +108,7 @@ class PlatformError(SocialError):
 class RetryLater(PlatformError):
     """Nothing went out: the same again, a little later, or at `until` where the platform named a time.
 
-    `answered` tells a platform's answer, which uses up a try, from a request that was never written, which costs nothing.
+    `answered` tells a platform's answer, which uses up a try, from a request never written, which costs nothing.
     """
 
     def __init__(self, sentence: str, *, until: datetime | None = None, answered: bool = True, **facts: Any) -> None:

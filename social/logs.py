@@ -18,7 +18,7 @@ MASK = "***"
 
 
 def configure(*, style: str, level: str) -> None:
-    """Sends every log line, of ours and of libraries, to stderr as JSON (`style="json"`) or for a terminal ("console")."""
+    """Sends every log line, of ours and of libraries, to stderr: as JSON (`style="json"`) or for a terminal."""
     shared: list[Any] = [
         structlog.contextvars.merge_contextvars,
         structlog.processors.add_log_level,
@@ -26,7 +26,9 @@ def configure(*, style: str, level: str) -> None:
         structlog.processors.format_exc_info if style == "json" else _unchanged,
         masked,
     ]
-    renderer = structlog.processors.JSONRenderer() if style == "json" else structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)
+    renderer: Any = structlog.processors.JSONRenderer()
+    if style == "console":  # without the values of variables, which may be secrets
+        renderer = structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)
     structlog.configure(
         processors=[*shared, renderer],
         wrapper_class=structlog.make_filtering_bound_logger(level),

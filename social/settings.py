@@ -70,7 +70,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 
     @classmethod
     def read(cls, env: Mapping[str, str]) -> Self:
-        """SOCIAL_MONGO_URL becomes mongo_url. BadSettings names the first wrong, missing or unknown one and the remedy."""
+        """SOCIAL_MONGO_URL becomes mongo_url. BadSettings names the first wrong, missing or unknown one."""
         given: dict[str, object] = {}
         times: dict[str, str] = {}
         for name, value in env.items():

@@ -1,4 +1,4 @@
-"""Fixtures by the nouns of the product. Real servers, started once per run; a database and a prefix per test process."""
+"""Fixtures by the nouns of the product. Real servers, started once per run; a database per test process."""
 
 import asyncio
 import base64

@@ -18,6 +18,7 @@ from social.backing import Backing
 from social.people.roles import Caller
 from social.platforms import PLATFORMS
 from social.platforms.contract import Counting, Limits, Platform, Realm
+from social.publishing.reconnect import account_back, account_lost
 
 Secret = Annotated[str, Meta(min_length=1, max_length=4096)]
 
@@ -125,9 +126,11 @@ class ConnectionController(Controller):
         backing: NamedDependency[Backing],
     ) -> AccountOut:
         """The account. One that was connected before stays itself and works again."""
-        return shown(
-            await connect.finish(caller, platform, code=data.code, state=data.state, error=data.error, backing=backing)
+        account = await connect.finish(
+            caller, platform, code=data.code, state=data.state, error=data.error, backing=backing
         )
+        await account_back(account, backing)
+        return shown(account)
 
 
 class AccountController(Controller):
@@ -157,7 +160,9 @@ class AccountController(Controller):
         self, account_id: FromPath[str], caller: NamedDependency[Caller], backing: NamedDependency[Backing]
     ) -> None:
         """Gives the permission back. What is planned there is held until the account is connected again."""
-        await connect.disconnect(caller, await Account.found(caller, account_id), backing)
+        account = await Account.found(caller, account_id)
+        await connect.disconnect(caller, account, backing)
+        await account_lost(account, backing)
 
 
 def shown(account: Account) -> AccountOut:

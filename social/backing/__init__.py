@@ -42,7 +42,7 @@ class Backing:
     stopping: asyncio.Event = field(default_factory=asyncio.Event)  # set when nothing new is to be begun
 
     async def transaction(self, body: Callable[[AsyncClientSession], Awaitable[T]]) -> T:
-        """Runs `body` in one transaction (majority) and answers what it answers; Mongo may run it again, so it only writes."""
+        """Runs `body` in one transaction and answers what it answers. It may be run again: it only writes to Mongo."""
         async with self.client.start_session() as session:
             answer = await session.with_transaction(body)
         self.announced.set()

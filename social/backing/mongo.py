@@ -12,7 +12,7 @@ from pymongo.errors import PyMongoError
 
 from social.settings import Settings
 
-# A filter's or an update's idea of the present: the server's "$$NOW" in production, a literal where a test moves the clock.
+# A filter's or an update's idea of the present: the server's in production, a literal where a test moves the clock.
 NOW = "$$NOW"
 Instant = str | datetime
 
@@ -48,7 +48,7 @@ async def reachable(mongo: AsyncMongoClient[dict[str, Any]]) -> bool:
 
 
 async def index(documents: Sequence[type[Document]]) -> None:
-    """Makes the indexes that `documents` declare, once `init_beanie` has bound them. Running it again changes nothing."""
+    """Makes the indexes that `documents` declare, once they are bound. Running it again changes nothing."""
     for document in documents:
         declared: list[IndexModel] = list(getattr(document.Settings, "indexes", ()))
         if declared:
@@ -61,7 +61,7 @@ def as_bson(struct: msgspec.Struct) -> Any:
 
 
 def stored(kind: Any) -> PlainValidator:
-    """Reads a struct of type `kind` back from what `as_bson` made. For `Annotated[Kind, stored(Kind)]` in a document."""
+    """Reads a struct of type `kind` back from what `as_bson` made: `Annotated[Kind, stored(Kind)]` in a document."""
     return PlainValidator(lambda value: msgspec.convert(value, kind, from_attributes=True))
 
 

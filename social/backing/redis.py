@@ -56,5 +56,5 @@ async def check(redis: Redis) -> str | None:
     """A sentence about what is wrong with this Redis for our use, or None. RedisError if it is away."""
     policy = (await redis.config_get("maxmemory-policy")).get("maxmemory-policy")
     if policy is not None and policy != "noeviction":
-        return f"Redis evicts keys ({policy}): set maxmemory-policy to noeviction, or wake-ups get lost and posts go out late."
+        return f"Redis evicts keys ({policy}): set maxmemory-policy to noeviction, or posts go out late."
     return None

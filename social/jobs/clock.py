@@ -2,20 +2,26 @@
 
 import asyncio
 import random
+import time
 from contextlib import suppress
 
 from social.backing import Backing
 from social.jobs.running import Running
+from social.jobs.tasks import profiles
 from social.publishing import due
 
+PROFILES = 600.0  # seconds between looks for accounts that nobody has read for a day
 JITTER = 0.1  # of a tick, so that instances do not all look at once
 
 
 async def run(backing: Backing, running: Running) -> None:
     """Begins a look every tick, and at once when something was planned for now, until `backing.stopping` is set."""
-    tick = backing.settings.times.tick
+    tick, again_at = backing.settings.times.tick, 0.0
     while not backing.stopping.is_set():
         backing.planned.clear()
+        if time.monotonic() >= again_at:
+            again_at = time.monotonic() + PROFILES * random.uniform(0.5, 1.5)  # noqa: S311
+            running.spawn(profiles(backing), "profiles")
         running.spawn(due.look(backing), "clock")
         with suppress(TimeoutError):
             await asyncio.wait_for(_either(backing), tick * random.uniform(1 - JITTER, 1 + JITTER))  # noqa: S311

@@ -145,7 +145,8 @@ class Hub:
                 async with self._backing.redis.pubsub() as pubsub:
                     await self._hear(pubsub)
             except (*GONE, Silent) as error:
-                log.warning("live.redis_away", error=type(error).__name__)
+                if self._pause == PAUSE:
+                    log.warning("live.redis_away", error=type(error).__name__)
             await asyncio.sleep(self._pause * random.uniform(0.5, 1))  # noqa: S311
             self._pause = min(LONGEST_PAUSE, self._pause * 2)
 

@@ -1,8 +1,9 @@
 """What one workspace's sockets in this process hear: one tape of events, and each socket's own place on it.
 
-The tape is the newest events as texts, made once for all sockets, without gap. Each socket reads on at its own pace, so
-a socket costs a number and not a queue; one that the tape leaves behind is closed and resumes from Mongo. When events
-come faster than even the fastest socket takes them, the tape waits for that one, and is filled from Mongo later.
+The tape is the newest events as texts, made once for all sockets, without gap, kept until all have heard them. Each
+socket reads on at its own pace, so it costs a number and not a queue; one that the tape leaves behind is closed and
+resumes from Mongo. When events come faster than even the fastest socket takes them, the tape waits for that one, and is
+filled from Mongo later.
 """
 
 import asyncio
@@ -105,6 +106,11 @@ class Tape:
             if unheard is not None:
                 unheard = (unheard[0] + 1, unheard[1] + len(text))
             self._add(text)
+
+    def forget(self, heard: int) -> None:
+        """Drops the events up to number `heard`. Whoever comes back for them finds them in Mongo."""
+        while self._texts and self.start < heard:
+            self._length -= len(self._texts.popleft())
 
     def _unheard(self, fastest: int | None) -> tuple[int, int] | None:
         """How many events lie before the fastest socket, and their length."""
@@ -218,6 +224,8 @@ class Room:
         if self._tape is None:
             return
         if first <= self._tape.seq + 1:
+            heard = [listener.heard for listener in self.listeners if listener.caught_up]
+            self._tape.forget(min(heard, default=self._tape.seq))
             self._tape.extend(texts[self._tape.seq + 1 - first :], self._fastest())
             self._wake()
 

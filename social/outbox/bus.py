@@ -40,7 +40,7 @@ class Bus:
 
     def __init__(self, backing: Backing) -> None:
         self._backing = backing
-        self._silent_until = 0.0  # on the loop's clock
+        self._silent_until: float | None = None  # on the loop's clock, while Redis is away
 
     async def tell(self, batches: Iterable[Batch]) -> None:
         """Publishes the events of `batches`, in order, or gives up within half a second."""
@@ -53,7 +53,7 @@ class Bus:
 
     async def _publish(self, told: Iterable[tuple[ObjectId, Message]]) -> None:
         loop = asyncio.get_running_loop()
-        if loop.time() < self._silent_until:
+        if self._silent_until is not None and loop.time() < self._silent_until:
             return
         pipe = self._backing.redis.pipeline(transaction=False)
         for workspace_id, message in told:
@@ -61,9 +61,11 @@ class Bus:
         try:
             async with asyncio.timeout(PATIENCE):
                 await pipe.execute()
+            self._silent_until = None
         except (*GONE, TimeoutError) as error:
+            if self._silent_until is None:
+                log.warning("bus.redis_away", error=type(error).__name__)
             self._silent_until = loop.time() + PAUSE
-            log.warning("bus.redis_away", error=type(error).__name__)
 
 
 def channel(backing: Backing, workspace_id: ObjectId | None) -> str:

@@ -220,7 +220,7 @@ class Call:
                     if commits and self.on_answer is not None:
                         self.on_answer()
                     return _Raw(answer.status, dict(answer.headers), read, secrets)
-            except (aiohttp.ClientError, TimeoutError, TooMuch) as error:
+            except (aiohttp.ClientError, OSError, TooMuch) as error:  # a TimeoutError is an OSError
                 raise self._unanswered(error, guarded, body) from error
             finally:
                 if guarded is not None:
@@ -262,7 +262,7 @@ class Call:
         """What a request that got no whole answer comes to."""
         if guarded is not None and guarded.written:
             return OutcomeUnknown(
-                f"{self.host} took the post and did not say what became of it.", code="no-answer", said=_brief(error)
+                f"{self.host} took the post and did not say what became of it.", code="no-answer", cause=_brief(error)
             )
         if guarded is not None and guarded.late:
             return RetryLater("It was too late to send this safely. It starts over.", answered=False, code="too-late")
@@ -272,9 +272,9 @@ class Call:
             return RetryLater(f"{self.host} sends us on to another address.", code="redirected", status=error.status)
         if isinstance(error, NEVER_SENT) or guarded is not None:
             return RetryLater(
-                f"{self.host} cannot be reached right now.", answered=False, code="unreachable", said=_brief(error)
+                f"{self.host} cannot be reached right now.", answered=False, code="unreachable", cause=_brief(error)
             )
-        return RetryLater(f"{self.host} did not answer properly.", code="no-answer", said=_brief(error))
+        return RetryLater(f"{self.host} did not answer properly.", code="no-answer", cause=_brief(error))
 
     def _judged(self, raw: "_Raw", kind: type[T], *, to: About, commits: bool) -> Answer[T]:
         """The answer as a `kind`, or what its status and words mean. Nothing we do not understand is a success."""

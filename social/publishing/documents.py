@@ -308,7 +308,7 @@ class Publication(OfWorkspace):
 
     @classmethod
     async def went_out(cls, id: ObjectId, rev: int, changes: Json, session: AsyncClientSession) -> "Publication | None":
-        """Writes a receipt. It needs no claim: a fact turns any state that is not final online. None if it was final."""
+        """Writes a receipt. It needs no claim: a fact turns any state but a final one online. None if it was final."""
         return cls._read(
             await cls.engine().find_one_and_update(
                 {"_id": id, "rev": rev, "state": {"$nin": list(FINAL)}},

@@ -100,7 +100,8 @@ class Lane(Document):
             "owner": as_bson(owner),
         }
         await cls.engine().update_many(free, [{"$set": taken}])
-        fences = {lane["_id"]: lane["fence"] async for lane in cls.engine().find({"token": {"$eq": token, "$type": "string"}}, {"fence": 1})}
+        ours = {"token": {"$eq": token, "$type": "string"}}  # the type makes it use the partial index
+        fences = {lane["_id"]: lane["fence"] async for lane in cls.engine().find(ours, {"fence": 1})}
         if not fences:
             return None
         await Publication.stamp(fences, before, token=token, owner=owner, at=at)

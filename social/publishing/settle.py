@@ -78,6 +78,7 @@ def _unfound(publication: Publication, backing: Backing) -> Step:
         None,
         settles=platform.settles,
         replay_for=platform.replay_for,
+        attempts=publication.attempt_no,
         first_sent_at=publication.first_sent_at or sent_at,
         last_sent_at=sent_at,
         owner_dead=publication.owner is not None and publication.owner.proven_dead(backing.owner),

@@ -121,6 +121,7 @@ def settled(
     *,
     settles: Settling,
     replay_for: timedelta,
+    attempts: int,
     first_sent_at: datetime,
     last_sent_at: datetime,
     owner_dead: bool,
@@ -132,6 +133,7 @@ def settled(
     """What becomes of an unconfirmed publication after one look. `found` is what the look found.
 
     `refusal` is a definite no that came while an earlier attempt was in doubt: believed once absence is proven.
+    Repeats with a key cost no try but come at growing distances, and end with the key's life.
     Source: section 4 of the protocol, row by row.
     """
     if found is not None:
@@ -148,7 +150,8 @@ def settled(
     if settles == "rkey" and refusal is None:
         return _repeat(now)
     if settles in {"key", "handle"} and refusal is None and now < first_sent_at + replay_for:
-        return _repeat(now) if now >= timed_out else _look(timed_out)
+        safe = max(timed_out, last_sent_at + backoff(attempts - 1, times)) if attempts > 1 else timed_out
+        return _repeat(now) if now >= safe else _look(safe)
     proven = timed_out + timedelta(seconds=times.settle_dead if owner_dead else times.settle)
     if now < proven:
         return _look(min(proven, _next_look(last_sent_at, now)))

@@ -10,7 +10,7 @@ def now_ms() -> int:
 
 def iso(ms: int) -> str:
     """`2026-11-22T09:30:00.123Z`."""
-    return datetime.fromtimestamp(ms / 1000, UTC).strftime("%Y-%m-%dT%H:%M:%S.") + f"{ms % 1000:03}Z"
+    return f"{datetime.fromtimestamp(ms // 1000, UTC).isoformat()[:19]}.{ms % 1000:03}Z"
 
 
 def read_iso(text: str) -> int | None:

@@ -9,6 +9,8 @@ from litestar.static_files import create_static_files_router
 from litestar.types import ControllerRouterHandler
 from markupsafe import Markup
 
+from social.sandbox.clock import iso
+
 HERE = Path(__file__).parent
 
 _environment = Environment(
@@ -50,8 +52,4 @@ def _when(ms: int) -> str:
     return datetime.fromtimestamp(ms / 1000, UTC).strftime("%d %b %Y, %H:%M:%S")
 
 
-def _machine_time(ms: int) -> str:
-    return datetime.fromtimestamp(ms / 1000, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-
-
-_environment.filters.update(when=_when, machine_time=_machine_time, escaped_already=Markup)
+_environment.filters.update(when=_when, machine_time=iso, escaped_already=Markup)

@@ -4,7 +4,6 @@ Skipped when the built client is newer than everything it is made of, and with `
 """
 
 import os
-import subprocess
 from pathlib import Path
 from typing import Any
 

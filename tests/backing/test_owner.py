@@ -7,7 +7,10 @@ import msgspec
 
 from social.backing.owner import Owner
 
-SAY = "from social.backing.owner import Owner; import msgspec; print(msgspec.json.encode(Owner.of_this_process()).decode())"
+SAY = (
+    "from social.backing.owner import Owner; import msgspec;"
+    "print(msgspec.json.encode(Owner.of_this_process()).decode())"
+)
 
 
 def another() -> tuple[subprocess.Popen[str], Owner]:

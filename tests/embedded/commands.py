@@ -77,7 +77,7 @@ class Command:
 
     def child(self, word: str) -> psutil.Process:
         """The one process below it whose program, module or command is called `word`."""
-        (found,) = [child for child in self.children() if word in map(os.path.basename, child.cmdline()[:4])]
+        (found,) = [child for child in self.children() if word in names(child)]
         return found
 
 
@@ -100,6 +100,11 @@ def refusal(*arguments: str, data: Path, env: Mapping[str, str] | None = None) -
         (sentence,) = [line for line in command.words.splitlines() if line.startswith("social: ")]
         assert "Traceback" not in command.words
         return sentence
+
+
+def names(process: psutil.Process) -> set[str]:
+    """The name of its program, and what it was told to run."""
+    return {process.name(), *map(os.path.basename, process.cmdline()[:4])}
 
 
 def eventually(condition: Callable[[], bool], what: str) -> None:

@@ -21,7 +21,6 @@ from redis.exceptions import AuthenticationError
 from social.embedded import listener
 from tests.embedded.commands import ROOT, Command, eventually, gone, refusal, running
 from tests.embedded.contents import fill, kept, mongo, redis, s3
-from tests.servers import Servers
 
 ANSWERS = """
 import asyncio, os, sys
@@ -45,18 +44,6 @@ def up(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Command]:
     with running("servers", "--port", "0", data=tmp_path_factory.mktemp("up") / "data") as command:
         command.announced()
         yield command
-
-
-@pytest.fixture
-def own(servers: Servers) -> dict[str, str]:
-    """The settings that replace every embedded server by those of the test run."""
-    return {
-        "SOCIAL_MONGO_URL": servers.mongo_url,
-        "SOCIAL_REDIS_URL": servers.redis_url,
-        "SOCIAL_S3_ENDPOINT": servers.s3_endpoint,
-        "SOCIAL_S3_ACCESS_KEY": servers.s3_access_key,
-        "SOCIAL_S3_SECRET_KEY": servers.s3_secret_key,
-    }
 
 
 def test_the_first_start_shows_its_secrets_to_nobody_else(up: Command) -> None:
@@ -204,7 +191,7 @@ def test_killed_servers_leave_nothing_running_and_lose_nothing(tmp_path: Path) -
         eventually(lambda: gone(children), "its children have died with it")
 
     with running("servers", "--port", "0", "--no-sandbox", data=data) as again:
-        eventually(lambda: "MongoDB is ready" in again.words, "it has started")
+        again.says("MongoDB is ready")  # what is announced before that is the killed one's
         announced = again.announced()
         assert kept(announced) == {"mongo": True, "redis": True, "s3": True}
         assert {name: announced[name] for name in before if "URL" in name and "PUBLIC" not in name} == {
@@ -214,6 +201,20 @@ def test_killed_servers_leave_nothing_running_and_lose_nothing(tmp_path: Path) -
         assert again.interrupted() == os.EX_OK
         assert gone(children)
         assert not (data / "run/servers.json").exists()
+
+
+def test_instances_of_killed_servers_let_go_of_the_port(tmp_path: Path, own: dict[str, str]) -> None:
+    data = tmp_path / "data"
+    with running("servers", "--port", "0", "--no-sandbox", data=data, env=own) as killed:
+        announced = killed.announced()
+        with subprocess.Popen([sys.executable, "-c", ANSWERS, announced["SOCIAL_LISTEN"]], cwd=ROOT) as instance:
+            assert who_answers(announced) == instance.pid
+            killed.signalled(signal.SIGKILL)
+
+            with running("servers", "--port", announced["SOCIAL_PORT"], "--no-sandbox", data=data, env=own) as again:
+                again.says(f"Ending an instance (process {instance.pid}), left over from a run that was killed")
+                assert instance.wait() == -signal.SIGTERM
+                assert again.announced()["SOCIAL_PORT"] == announced["SOCIAL_PORT"]
 
 
 def test_servers_of_ones_own_are_not_started_again(tmp_path: Path, own: dict[str, str]) -> None:

@@ -35,7 +35,9 @@ async def test_no_secret_reaches_the_log_an_event_an_answer_or_the_database_in_t
         ticket = await person.ask("POST", "/live/tickets")
         async with session.ws_connect(f"{product.url.replace('http', 'ws')}/live?ticket={ticket['ticket']}") as socket:
             await socket.receive_json()
-        answers.append(await person.ask("POST", "/session", expect=401, json={"email": "a@b.example", "password": "canary-wrong"}))
+        answers.append(
+            await person.ask("POST", "/session", expect=401, json={"email": "a@b.example", "password": "canary-wrong"})
+        )
         answers.append(await person.ask("POST", "/setup", expect=409, json=_setup_again(settings)))
         await asyncio.sleep(0.5)
         product.stop()
@@ -67,7 +69,14 @@ async def test_no_secret_reaches_the_log_an_event_an_answer_or_the_database_in_t
 
 
 def _setup_again(settings: Settings) -> dict[str, Any]:
-    return {"token": settings.setup_token, "name": "B", "email": "b@b.example", "password": PASSWORD, "workspace": "B", "zone": "UTC"}
+    return {
+        "token": settings.setup_token,
+        "name": "B",
+        "email": "b@b.example",
+        "password": PASSWORD,
+        "workspace": "B",
+        "zone": "UTC",
+    }
 
 
 async def _names(backing: Backing) -> list[str]:

@@ -5,7 +5,7 @@ import contextlib
 import dataclasses
 import socket
 from asyncio.subprocess import DEVNULL
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import timedelta
 from typing import Any, Self
@@ -106,8 +106,9 @@ class _closing:
 
 
 class _Server(uvicorn.Server):
-    def capture_signals(self) -> contextlib.AbstractContextManager[None]:
-        return contextlib.nullcontext()
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
 
 
 @asynccontextmanager
@@ -178,7 +179,7 @@ class OwnRedis:
 
     def client(self) -> Redis:
         """A connection as the product makes it."""
-        return connection(Settings(**UNUSED, redis_url=f"redis://127.0.0.1:{self._port}/0"))
+        return connection(unused(redis_url=f"redis://127.0.0.1:{self._port}/0"))
 
     async def _listens(self) -> bool:
         try:
@@ -190,7 +191,12 @@ class OwnRedis:
         return True
 
 
-UNUSED = dict.fromkeys(("mongo_url", "s3_endpoint", "s3_access_key", "s3_secret_key", "master_key"), "")
+def unused(*, redis_url: str = "", public_url: str = "") -> Settings:
+    """Settings of which only what is given is of interest."""
+    return Settings(
+        redis_url=redis_url, public_url=public_url,
+        mongo_url="", s3_endpoint="", s3_access_key="", s3_secret_key="", master_key="",
+    )  # fmt: skip
 
 
 @pytest.fixture

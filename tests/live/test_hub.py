@@ -21,7 +21,7 @@ from tests.live.conftest import Ear, Instance, Member, OwnRedis, happen, instanc
 NOWHERE = Redis.from_url("redis://127.0.0.1:1")  # nobody listens on the port of tcpmux
 
 
-async def test_a_change_is_heard_at_once_with_its_number_after_a_hello(live: Instance, member: Member):
+async def test_a_change_is_heard_at_once_with_its_number_after_a_hello(live: Instance, member: Member) -> None:
     caller = await member()
     ear = await live.connected(await live.ticket(caller))
     assert await ear.next() == {"type": "hello", "seq": 0, "workspace": str(caller.workspace_id)}
@@ -37,7 +37,7 @@ async def test_a_change_is_heard_at_once_with_its_number_after_a_hello(live: Ins
     assert time.monotonic() - begun < 1
 
 
-async def test_two_workspaces_never_hear_each_other(live: Instance, member: Member):
+async def test_two_workspaces_never_hear_each_other(live: Instance, member: Member) -> None:
     one, other = await member(), await member()
     ears = [await live.ear(one), await live.ear(other)]
 
@@ -53,7 +53,7 @@ async def test_two_workspaces_never_hear_each_other(live: Instance, member: Memb
 
 async def test_who_comes_back_gets_what_was_missed_and_then_what_is_new_without_gap_or_double(
     live: Instance, member: Member
-):
+) -> None:
     caller = await member()
     first = await live.ear(caller)
     await happen(live.backing, caller.workspace_id, 30)
@@ -74,7 +74,7 @@ async def test_who_comes_back_gets_what_was_missed_and_then_what_is_new_without_
     assert back.seqs == list(range(31, 581))
 
 
-async def test_who_comes_back_too_late_is_told_to_fetch_everything_anew(live: Instance, member: Member):
+async def test_who_comes_back_too_late_is_told_to_fetch_everything_anew(live: Instance, member: Member) -> None:
     caller = await member()
     ear = await live.ear(caller)
     await happen(live.backing, caller.workspace_id, 10)
@@ -92,7 +92,7 @@ async def test_who_comes_back_too_late_is_told_to_fetch_everything_anew(live: In
 
 async def test_who_heard_more_elsewhere_than_this_instance_yet_has_is_not_told_to_refetch(
     backing: Backing, member: Member
-):
+) -> None:
     caller = await member()
     async with instance(backing, relaying=False) as behind:
         await behind.ear(caller)
@@ -106,7 +106,9 @@ async def test_who_heard_more_elsewhere_than_this_instance_yet_has_is_not_told_t
         assert (await ahead.next())["seq"] == 4
 
 
-async def test_what_a_relay_numbered_before_it_died_is_heard_though_nobody_told_it(backing: Backing, member: Member):
+async def test_what_a_relay_numbered_before_it_died_is_heard_though_nobody_told_it(
+    backing: Backing, member: Member
+) -> None:
     caller = await member()
     async with instance(backing, relaying=False) as live:
         ear = await live.ear(caller)
@@ -118,7 +120,9 @@ async def test_what_a_relay_numbered_before_it_died_is_heard_though_nobody_told_
     assert ear.seqs == [1, 2, 3, 4, 5]
 
 
-async def test_messages_that_come_twice_late_or_never_make_neither_gap_nor_double(backing: Backing, member: Member):
+async def test_messages_that_come_twice_late_or_never_make_neither_gap_nor_double(
+    backing: Backing, member: Member
+) -> None:
     caller = await member()
     numbering = [Relaying(backing), Relaying(dataclasses.replace(backing, redis=NOWHERE))]
     async with instance(backing, relaying=False) as live:
@@ -139,7 +143,7 @@ async def test_messages_that_come_twice_late_or_never_make_neither_gap_nor_doubl
     assert ear.seqs == list(range(1, 25))
 
 
-async def test_redis_that_forgets_everything_loses_no_event(live: Instance, member: Member):
+async def test_redis_that_forgets_everything_loses_no_event(live: Instance, member: Member) -> None:
     caller = await member()
     ear = await live.ear(caller)
 
@@ -150,9 +154,10 @@ async def test_redis_that_forgets_everything_loses_no_event(live: Instance, memb
     assert (await ear.until(10)).seqs == list(range(1, 11))
 
 
+@pytest.mark.slow
 async def test_while_redis_is_gone_sockets_hear_everything_and_after_it_at_once_again(
     backing: Backing, member: Member, own_redis: OwnRedis
-):
+) -> None:
     caller = await member()
     async with own_redis.client() as redis, instance(dataclasses.replace(backing, redis=redis)) as live:
         ear = await live.ear(caller)
@@ -179,9 +184,10 @@ async def test_while_redis_is_gone_sockets_hear_everything_and_after_it_at_once_
     assert ear.seqs == list(range(1, seq + 1))
 
 
+@pytest.mark.slow
 async def test_three_hundred_sockets_hear_fifty_events_each_and_again_after_they_all_come_back(
     live: Instance, member: Member
-):
+) -> None:
     callers = [await member() for _ in range(3)]
     people = [await member(callers[n % 3].workspace_id) for n in range(300)]
     ears = await swarm(live, people)
@@ -200,7 +206,7 @@ async def test_three_hundred_sockets_hear_fifty_events_each_and_again_after_they
     assert all(ear.seqs == list(range(51, 101)) for ear in back)
 
 
-async def test_a_burst_longer_than_the_tape_is_heard_by_all_who_read(live: Instance, member: Member):
+async def test_a_burst_longer_than_the_tape_is_heard_by_all_who_read(live: Instance, member: Member) -> None:
     caller = await member()
     ears = [await live.ear(await member(caller.workspace_id)) for _ in range(10)]
 
@@ -211,7 +217,9 @@ async def test_a_burst_longer_than_the_tape_is_heard_by_all_who_read(live: Insta
     assert all(ear.seqs == list(range(1, 3_001)) for ear in ears)
 
 
-async def test_a_socket_that_does_not_read_is_dropped_and_others_do_not_notice(backing: Backing, member: Member):
+async def test_a_socket_that_does_not_read_is_dropped_and_others_do_not_notice(
+    backing: Backing, member: Member
+) -> None:
     caller = await member()
     async with instance(backing, send_buffer=32 * 1024) as live:
         slow = await live.ear(caller, sock=small(live.port), max_queue=1)
@@ -231,7 +239,7 @@ async def test_a_socket_that_does_not_read_is_dropped_and_others_do_not_notice(b
 
 async def test_a_socket_that_never_reads_again_gives_its_seat_up(
     backing: Backing, member: Member, monkeypatch: pytest.MonkeyPatch
-):
+) -> None:
     monkeypatch.setattr(sockets, "STUCK", 0.3)
     caller = await member()
     async with instance(backing, send_buffer=32 * 1024) as live:
@@ -243,7 +251,7 @@ async def test_a_socket_that_never_reads_again_gives_its_seat_up(
                 await asyncio.sleep(0.02)
 
 
-async def test_ticks_are_heard_without_a_number_and_are_not_kept(live: Instance, member: Member):
+async def test_ticks_are_heard_without_a_number_and_are_not_kept(live: Instance, member: Member) -> None:
     caller, stranger = await member(), await member()
     ear, strange = await live.ear(caller), await live.ear(stranger)
     async with asyncio.timeout(5):
@@ -259,7 +267,7 @@ async def test_ticks_are_heard_without_a_number_and_are_not_kept(live: Instance,
     assert (await live.ear(caller)).heard[-1]["seq"] == 0
 
 
-async def test_a_closing_hub_sends_everybody_away_to_come_back(backing: Backing, member: Member):
+async def test_a_closing_hub_sends_everybody_away_to_come_back(backing: Backing, member: Member) -> None:
     callers = [await member() for _ in range(30)]
     async with instance(backing) as live:
         ears = [await live.ear(caller) for caller in callers]

@@ -65,7 +65,9 @@ async def running(backing: Backing, relays: int) -> AsyncIterator[None]:
     await asyncio.gather(*tasks)
 
 
-async def test_three_racing_relays_number_the_rows_of_concurrent_transactions_without_gap_or_double(backing: Backing):
+async def test_three_racing_relays_number_the_rows_of_concurrent_transactions_without_gap_or_double(
+    backing: Backing,
+) -> None:
     workspaces = [PydanticObjectId() for _ in range(4)]
     together = asyncio.Semaphore(20)
 
@@ -85,7 +87,7 @@ async def test_three_racing_relays_number_the_rows_of_concurrent_transactions_wi
         assert all(place[n] < place[n + 1] for n in place if n % 5 != 4)  # in the order of their transaction
 
 
-async def test_numbers_follow_the_order_of_writing(backing: Backing):
+async def test_numbers_follow_the_order_of_writing(backing: Backing) -> None:
     workspace_id = PydanticObjectId()
     for n in range(30):
         await commit(backing, [row(workspace_id, n)])
@@ -95,7 +97,7 @@ async def test_numbers_follow_the_order_of_writing(backing: Backing):
     assert await numbered(workspace_id) == [(n + 1, n) for n in range(30)]
 
 
-async def test_a_row_of_a_transaction_that_failed_is_never_numbered(backing: Backing):
+async def test_a_row_of_a_transaction_that_failed_is_never_numbered(backing: Backing) -> None:
     workspace_id = PydanticObjectId()
 
     async def body(session: Any) -> None:
@@ -109,7 +111,7 @@ async def test_a_row_of_a_transaction_that_failed_is_never_numbered(backing: Bac
     assert await numbered(workspace_id) == []
 
 
-async def test_a_relay_that_was_overtaken_decides_nothing(backing: Backing):
+async def test_a_relay_that_was_overtaken_decides_nothing(backing: Backing) -> None:
     workspace_id = PydanticObjectId()
     await commit(backing, [row(workspace_id, n) for n in range(3)])
     assert await Relay.claim([workspace_id], token="paused", lease=SOON) == 1
@@ -122,7 +124,7 @@ async def test_a_relay_that_was_overtaken_decides_nothing(backing: Backing):
     assert await numbered(workspace_id) == [(1, 0), (2, 1), (3, 2)]
 
 
-async def test_what_a_relay_decided_on_before_it_was_overtaken_is_carried_out_once(backing: Backing):
+async def test_what_a_relay_decided_on_before_it_was_overtaken_is_carried_out_once(backing: Backing) -> None:
     workspace_id = PydanticObjectId()
     await commit(backing, [row(workspace_id, n) for n in range(3)])
     paused, other = Relaying(backing), Relaying(backing)
@@ -139,7 +141,7 @@ async def test_what_a_relay_decided_on_before_it_was_overtaken_is_carried_out_on
     assert await numbered(workspace_id) == [(1, 0), (2, 1), (3, 2), (4, 3)]
 
 
-async def test_a_relay_that_died_before_it_wrote_how_far_it_came_is_made_up_for(backing: Backing):
+async def test_a_relay_that_died_before_it_wrote_how_far_it_came_is_made_up_for(backing: Backing) -> None:
     workspace_id = PydanticObjectId()
     await commit(backing, [row(workspace_id, n) for n in range(3)])
     await Relay.claim([workspace_id], token="dead", lease=SOON)
@@ -152,7 +154,7 @@ async def test_a_relay_that_died_before_it_wrote_how_far_it_came_is_made_up_for(
             await asyncio.sleep(0.02)
 
 
-async def test_what_a_relay_claimed_before_it_died_is_numbered_by_another(backing: Backing):
+async def test_what_a_relay_claimed_before_it_died_is_numbered_by_another(backing: Backing) -> None:
     workspace_id = PydanticObjectId()
     await commit(backing, [row(workspace_id)])
     await Relay.claim([workspace_id], token="dead", lease=timedelta(seconds=0.5))
@@ -164,7 +166,8 @@ async def test_what_a_relay_claimed_before_it_died_is_numbered_by_another(backin
     assert await numbered(workspace_id) == [(1, 0)]
 
 
-async def test_relays_that_are_killed_at_any_moment_leave_neither_gap_nor_double(backing: Backing):
+@pytest.mark.slow
+async def test_relays_that_are_killed_at_any_moment_leave_neither_gap_nor_double(backing: Backing) -> None:
     workspace_id = PydanticObjectId()
     written = 0
     for _ in range(3):
@@ -190,7 +193,7 @@ async def test_relays_that_are_killed_at_any_moment_leave_neither_gap_nor_double
     assert await numbered(workspace_id) == [(n + 1, n) for n in range(written)]
 
 
-async def test_numbers_are_not_given_again_after_the_rows_were_removed_for_their_age(backing: Backing):
+async def test_numbers_are_not_given_again_after_the_rows_were_removed_for_their_age(backing: Backing) -> None:
     workspace_id, relaying = PydanticObjectId(), Relaying(backing)
     await commit(backing, [row(workspace_id, n) for n in range(3)])
     await relaying.round()
@@ -202,7 +205,7 @@ async def test_numbers_are_not_given_again_after_the_rows_were_removed_for_their
     assert await numbered(workspace_id) == [(4, 9)]
 
 
-async def test_a_lost_relay_document_is_made_up_for_by_the_rows(backing: Backing):
+async def test_a_lost_relay_document_is_made_up_for_by_the_rows(backing: Backing) -> None:
     workspace_id, relaying = PydanticObjectId(), Relaying(backing)
     await commit(backing, [row(workspace_id, n) for n in range(3)])
     await relaying.round()
@@ -214,7 +217,7 @@ async def test_a_lost_relay_document_is_made_up_for_by_the_rows(backing: Backing
     assert (await numbered(workspace_id))[-1] == (4, 9)
 
 
-async def test_a_burst_in_one_workspace_does_not_keep_another_waiting(backing: Backing):
+async def test_a_burst_in_one_workspace_does_not_keep_another_waiting(backing: Backing) -> None:
     busy, quiet = PydanticObjectId(), PydanticObjectId()
     for start in range(0, 3_000, 1_000):
         await announce([row(busy, start + n) for n in range(1_000)])
@@ -228,7 +231,7 @@ async def test_a_burst_in_one_workspace_does_not_keep_another_waiting(backing: B
     assert await numbered(busy) == [(n + 1, n) for n in range(3_000)]
 
 
-async def test_stopping_numbers_what_was_committed_until_then(backing: Backing):
+async def test_stopping_numbers_what_was_committed_until_then(backing: Backing) -> None:
     workspace_id = PydanticObjectId()
     async with running(backing, relays=1):
         await commit(backing, [row(workspace_id, n) for n in range(700)])
@@ -236,7 +239,7 @@ async def test_stopping_numbers_what_was_committed_until_then(backing: Backing):
     assert len(await numbered(workspace_id)) == 700
 
 
-async def test_a_redis_that_refuses_or_never_answers_keeps_nothing_from_being_numbered(backing: Backing):
+async def test_a_redis_that_refuses_or_never_answers_keeps_nothing_from_being_numbered(backing: Backing) -> None:
     async def say_nothing(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.read()
         writer.close()
@@ -256,7 +259,7 @@ async def test_a_redis_that_refuses_or_never_answers_keeps_nothing_from_being_nu
     await silent.wait_closed()
 
 
-async def test_looking_for_work_reads_one_key_for_each_workspace_that_has_some(backing: Backing):
+async def test_looking_for_work_reads_one_key_for_each_workspace_that_has_some(backing: Backing) -> None:
     workspaces = [PydanticObjectId() for _ in range(5)]
     for workspace_id in workspaces:
         await announce([row(workspace_id, n) for n in range(100)])

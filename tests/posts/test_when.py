@@ -50,7 +50,7 @@ def test_a_naive_instant_and_an_aware_wall_time_are_refused() -> None:
         on_the_wall(datetime(2026, 1, 1, tzinfo=UTC), BERLIN)
 
 
-@pytest.mark.parametrize("wall", [datetime.min, datetime.max])
+@pytest.mark.parametrize("wall", [datetime.min, datetime.max])  # noqa: DTZ901 - wall times
 def test_times_at_the_end_of_the_calendar_are_refused_not_crashed_on(wall: datetime) -> None:
     with pytest.raises(Invalid):
         must_be_ahead(on_the_wall(wall, BERLIN), utc("2026-01-01T00:00:00"))

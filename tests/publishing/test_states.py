@@ -40,7 +40,7 @@ def decided(outcome: Receipt | PlatformError, *, tries: int = 0, ambiguous: bool
 def look(found: Receipt | None = None, *, after: float, settles: str = "key", **given: object) -> Step:
     """One look `after` seconds after the only attempt."""
     sent = NOW - timedelta(seconds=after)
-    usual = {"replay_for": timedelta(minutes=50), "owner_dead": False, "refusal": None, "tries": 0}
+    usual = {"replay_for": timedelta(minutes=50), "owner_dead": False, "refusal": None, "tries": 0, "attempts": 1}
     return settled(
         found,
         **{
@@ -132,6 +132,13 @@ def test_with_a_key_it_is_sent_again_only_after_the_timeout_and_within_the_keys_
     assert (early.state, early.again_at) == (State.UNCONFIRMED, NOW + timedelta(seconds=20))
     assert (late.state, late.again_at, late.ambiguous) == (State.WAITING, NOW, None)
     assert (dead.state, dead.ambiguous) == (State.WAITING, False)  # beyond its life absence is proven by time
+
+
+@pytest.mark.parametrize(("attempts", "distance"), [(1, 30), (2, 60), (3, 240), (4, 960)])
+def test_repeats_with_a_key_come_at_growing_distances(attempts: int, distance: int) -> None:
+    early, late = look(after=distance - 1, attempts=attempts), look(after=distance, attempts=attempts)
+
+    assert (early.state, late.state) == (State.UNCONFIRMED, State.WAITING)
 
 
 def test_with_a_record_key_it_is_sent_again_at_once() -> None:

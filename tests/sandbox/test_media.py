@@ -45,8 +45,8 @@ def test_a_picture_is_turned_as_its_exif_says(caller: Caller) -> None:
 
 
 def test_a_large_picture_is_scaled_down_and_a_larger_one_refused(caller: Caller) -> None:
-    fitting = caller.upload(picture("PNG", 7680, 4320), "image/png")
-    too_large = caller.upload(picture("PNG", 7681, 4320), "image/png")
+    fitting = caller.upload(picture("JPEG", 7680, 4320), "image/jpeg")
+    too_large = caller.upload(picture("JPEG", 7681, 4320), "image/jpeg")
 
     original = fitting.json()["meta"]["original"]
     assert original["width"] * original["height"] <= 8_300_000

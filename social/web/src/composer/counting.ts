@@ -12,7 +12,7 @@ const HOST = /(?:(?:xn--[a-z0-9-]+|[\p{L}\p{N}\p{M}](?:[\p{L}\p{N}\p{M}_-]*[\p{L
 const QUERY = /\?[^\s<>"「」{}`\\]*[\p{L}\p{N}_&=#/-]/uy;
 const INNER = /[^\s<>()?]/u;
 const NOT_LAST = /[!*"'「」;:=,.$%[\]~&|@]/u;
-const MENTION = /(?<![\p{L}\p{N}_/=])(@[a-z0-9_]+(?:[.-]+[a-z0-9_]+)*)@[\p{L}\p{N}_]+(?:[.-]+[\p{L}\p{N}_]+)*/giu;
+const MENTION = /(?<![\p{L}\p{M}\p{N}_/=])(@[a-z0-9_]+(?:[.-]+[a-z0-9_]+)*)@[\p{L}\p{N}_]+(?:[.-]+[\p{L}\p{N}_]+)*/giu;
 const LONGEST_HOST = 253;
 
 const graphemes = new Intl.Segmenter(undefined, { granularity: "grapheme" });

@@ -4,7 +4,7 @@ import { linksIn } from "./counting";
 
 export interface Piece { kind: "text" | "link" | "mention" | "tag"; text: string }
 
-const MARKED = /(?<![\p{L}\p{N}_/=])(?:(@[a-z0-9_]+(?:[.-]+[a-z0-9_]+)*)(?:@[\p{L}\p{N}_]+(?:[.-]+[\p{L}\p{N}_]+)*)?|(#[\p{L}\p{N}_]*\p{L}[\p{L}\p{N}_]*))/giu;
+const MARKED = /(?<![\p{L}\p{M}\p{N}_/=])(?:(@[a-z0-9_]+(?:[.-]+[a-z0-9_]+)*)(?:@[\p{L}\p{N}_]+(?:[.-]+[\p{L}\p{N}_]+)*)?|(#[\p{L}\p{N}_]*\p{L}[\p{L}\p{N}_]*))/giu;
 const SHOWN = 30; // letters of an address, as Mastodon shows it
 
 export function piecesOf(text: string): Piece[] {

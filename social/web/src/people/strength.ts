@@ -8,9 +8,9 @@ export function strengthOf(password: string): Strength | undefined {
   const letters = [...password];
   if (letters.length < SHORTEST) return undefined;
   const bits = freshLetters(letters) * Math.log2(alphabet(password));
-  if (bits < 40) return "weak";
-  if (bits < 60) return "fair";
-  return bits < 85 ? "good" : "strong";
+  if (bits < 45) return "weak";
+  if (bits < 70) return "fair";
+  return bits < 95 ? "good" : "strong";
 }
 
 /** Letters that don't merely repeat or continue what came before: "aaaa", "1234" and "abab" count as little. */

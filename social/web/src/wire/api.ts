@@ -124,6 +124,7 @@ function sent(
   path: string, file: Blob, headers: Record<string, string>, progress: (share: number) => void, signal: AbortSignal,
 ): Promise<{ status: number; body: string }> {
   return new Promise((resolve, reject) => {
+    signal.throwIfAborted();
     const request = new XMLHttpRequest();
     request.open("POST", path);
     request.setRequestHeader("content-type", file.type || "application/octet-stream");

@@ -1,0 +1,61 @@
+import { describe, expect, test } from "vitest";
+import { actionsFor, LOOKS, STATES, tabOf } from "../src/calendar/states";
+import { routeOf } from "../src/frame/routes";
+import { strengthOf } from "../src/people/strength";
+import { pause } from "../src/wire/live.svelte";
+import { parsed, problemOf } from "../src/wire/problems";
+import type { PublicationState } from "../src/wire/types";
+
+const EVERY = Object.keys(LOOKS) as PublicationState[];
+
+describe("what can be done about a publication", () => {
+  const actions = (state: PublicationState, in_doubt = false, code?: string) => actionsFor({ state, in_doubt, reason: code ? { code, text: "" } : null });
+
+  test("every state has its list, once", () => {
+    expect(Object.values(STATES).flat().sort()).toEqual([...EVERY].sort());
+    expect(tabOf("unconfirmed")).toBe("planned");
+  });
+
+  test("what is going out or online cannot be changed, moved or cancelled", () => {
+    for (const state of ["sending", "processing", "unconfirmed", "online"] as const) expect(actions(state)).toEqual(["duplicate"]);
+  });
+
+  test("in doubt, the person says what they saw, and nothing sends it again by the way", () => {
+    expect(actions("held", true, "unknown")).toContain("settle");
+    expect(actions("held", true, "unknown")).not.toContain("again");
+  });
+
+  test("a lost account is connected again first", () => expect(actions("held", false, "disconnected")[0]).toBe("reconnect"));
+
+  test("what failed can be tried again", () => expect(actions("failed")[0]).toBe("again"));
+});
+
+describe("a password's strength", () => {
+  test.each([["short", undefined], ["aaaaaaaaaaaaaaaa", "weak"], ["123456789012", "weak"], ["abababababababab", "weak"], ["plover cabin", "fair"], ["plover-cabin-42-drum", "strong"]])("%s is %s", (password, strength) => {
+    expect(strengthOf(password)).toBe(strength);
+  });
+});
+
+describe("an address names a page", () => {
+  test.each([["/", "home"], ["/accounts", "accounts"], ["/compose", "compose"], ["/compose/64f", "compose"], ["/connect/mastodon", "connect"], ["/connect", "lost"], ["/nowhere", "lost"], ["/accounts/x", "lost"], ["/compose/a/b", "lost"]])("%s: %s", (path, page) => {
+    expect(routeOf(path, new URLSearchParams()).page).toBe(page);
+  });
+});
+
+describe("problems", () => {
+  test("the server's own words, and which field they are about", () => {
+    const problem = problemOf(422, { type: "/problems/invalid", detail: "No.", errors: [{ pointer: "/email", code: "form", detail: "This is no address." }] });
+    expect([problem.kind, problem.message, problem.about("/email"), problem.about("/name")]).toEqual(["invalid", "No.", "This is no address.", undefined]);
+  });
+
+  test("a proxy's page is a problem of a known kind as well", () => {
+    expect(problemOf(502, parsed("<html>Bad gateway</html>")).kind).toBe("unavailable");
+    expect(problemOf(500, "").kind).toBe("internal");
+  });
+});
+
+test("the line waits longer each time, at most half a minute, and never for all browsers alike", () => {
+  expect([0, 1, 2, 3].map((n) => pause(n, 1))).toEqual([500, 1_000, 2_000, 4_000]);
+  expect(pause(0, 0)).toBe(250);
+  expect([pause(50, 1), pause(50, 0)]).toEqual([30_000, 15_000]);
+});

@@ -1,0 +1,78 @@
+"""Fixtures for pictures."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from pathlib import Path
+
+import pytest
+from beanie import PydanticObjectId
+
+from social.backing import Backing
+from social.media.benches import Benches
+from social.media.documents import Media
+from social.media.intake import take
+from social.people.roles import Caller, Role
+from tests.media.awkward import in_pieces
+
+Take = Callable[..., Awaitable[Media]]
+
+
+@pytest.fixture
+def caller() -> Caller:
+    """An author in a workspace of their own."""
+    return Caller(
+        user_id=PydanticObjectId(),
+        workspace_id=PydanticObjectId(),
+        role=Role.AUTHOR,
+        session_id=PydanticObjectId(),
+        name="Ada",
+    )
+
+
+@pytest.fixture(scope="session")
+async def benches() -> Benches:
+    return Benches()
+
+
+@pytest.fixture
+def taken(backing: Backing, benches: Benches, caller: Caller) -> Take:
+    """Takes a file in, as the API does."""
+
+    async def take_in(file: bytes | AsyncIterator[bytes], name: str = "picture", **given: int) -> Media:
+        chunks = in_pieces(file) if isinstance(file, bytes) else file
+        return await take(caller, name, chunks, backing, benches, **given)
+
+    return take_in
+
+
+@pytest.fixture
+def stored(backing: Backing) -> Callable[[str], Awaitable[bytes]]:
+    """Reads a whole object back from the bucket."""
+
+    async def read(key: str) -> bytes:
+        async with backing.bucket.reading(key) as pieces:
+            return b"".join([piece async for piece in pieces])
+
+    return read
+
+
+@pytest.fixture
+def left(
+    backing: Backing, caller: Caller, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Callable[[], Awaitable[list[str]]]:
+    """What there is of the caller's workspace in the bucket, the database and the folder for temporary files."""
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+
+    mine = {"workspace_id": caller.workspace_id}
+
+    async def everything() -> list[str]:
+        answer = await backing.bucket._client.list_objects_v2(
+            Bucket=backing.settings.s3_bucket, Prefix=f"w/{caller.workspace_id}/"
+        )
+        found = [each["Key"] for each in answer.get("Contents", ())]
+        for name in ("media", "outbox"):
+            found += [
+                f"{name} {each['_id']}" async for each in backing.db[name].find({"workspace_id": caller.workspace_id})
+            ]
+        return found + [path.name for path in tmp_path.iterdir()]
+
+    return everything
