@@ -5,6 +5,7 @@ should not take a second and 60 MB for what they never use.
 """
 
 import asyncio
+import json
 import os
 import sys
 import time
@@ -85,6 +86,14 @@ def serve(*, data: Data = DATA, wait: Wait = 0) -> None:
 def setup_link(*, data: Data = DATA) -> None:
     """Print the one-time link with which the first person becomes the owner."""
     print(together.setup_link(Folder(data)) or "Somebody has signed up already, so the link is used up.")
+
+
+@app.command
+def openapi() -> None:
+    """Print the API's OpenAPI document."""
+    from social import app as product  # noqa: PLC0415 - every room of the product, see above
+
+    print(json.dumps(asyncio.run(product.openapi()), indent=2))
 
 
 @app.command

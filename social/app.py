@@ -1,6 +1,7 @@
 """Puts the program together. Imports every room and is imported by none but the command line and the tests."""
 
 import asyncio
+import base64
 import os
 import signal
 import socket
@@ -43,6 +44,20 @@ BACKLOG = 2048
 async def bind(backing: Backing) -> None:
     """Gives every document its collection. Once in a process, for one database."""
     await init_beanie(database=backing.db, document_models=DOCUMENTS, skip_indexes=True)
+
+
+async def openapi() -> dict[str, Any]:
+    """The API's OpenAPI document, as the web client's types are made from. Needs no server to be there."""
+    nowhere = Settings(
+        mongo_url="mongodb://127.0.0.1",
+        redis_url="redis://127.0.0.1",
+        s3_endpoint="http://127.0.0.1",
+        s3_access_key="-",
+        s3_secret_key="-",  # noqa: S106 - nobody is asked  # noqa: S106 - nobody is asked
+        master_key=base64.b64encode(bytes(32)).decode(),
+    )
+    async with opened(nowhere) as backing:
+        return application(backing).openapi_schema.to_schema()
 
 
 async def serve(settings: Settings, listening: socket.socket | None = None) -> int:

@@ -46,7 +46,7 @@ def bind(host: str, port: int) -> socket.socket:
 def handed_over(listening: socket.socket, run: Path, on_asked: Callable[[int], None]) -> Iterator[Path]:
     """Serves the socket to whoever asks, until the end of the context; yields the path to ask at.
 
-    Must be entered in a running event loop. `on_asked` is told the pid of each process that got it.
+    Must be entered in a running event loop. `on_asked` is told the pid of each process that is about to get it.
     """
     loop = asyncio.get_running_loop()
     with _path(run) as path, contextlib.closing(socket.socket(socket.AF_UNIX)) as door:
@@ -57,8 +57,8 @@ def handed_over(listening: socket.socket, run: Path, on_asked: Callable[[int], N
 
         def give() -> None:
             with contextlib.suppress(OSError), contextlib.closing(door.accept()[0]) as asker:  # it may have gone again
-                socket.send_fds(asker, [b"listening"], [listening.fileno()])
                 on_asked(_pid(asker))
+                socket.send_fds(asker, [b"listening"], [listening.fileno()])
 
         loop.add_reader(door, give)
         try:

@@ -77,7 +77,7 @@ class Listener:
 
 
 class Tape:
-    """The texts of the events from number `start` + 1 to `seq`, all of them. Bounded by EVENTS and LENGTH."""
+    """The texts of the events from number `start` + 1 to `seq`, all of them: at most EVENTS, and LENGTH and a text."""
 
     def __init__(self, seq: int) -> None:
         self.seq = seq
@@ -98,14 +98,18 @@ class Tape:
         return _half(self._unheard(fastest))
 
     def extend(self, texts: Sequence[str], fastest: int | None) -> None:
-        """The next events, until it is full. The oldest make room for them."""
+        """The next events, until it is full. The oldest that the fastest socket has heard make room for them."""
         unheard = self._unheard(fastest)
         for text in texts:
             if _half(unheard):
                 break
             if unheard is not None:
                 unheard = (unheard[0] + 1, unheard[1] + len(text))
-            self._add(text)
+            self._texts.append(text)
+            self._length += len(text)
+            self.seq += 1
+            while self._over() and self.start < (self.seq - 1 if fastest is None else fastest):
+                self.forget(self.start + 1)
 
     def forget(self, heard: int) -> None:
         """Drops the events up to number `heard`. Whoever comes back for them finds them in Mongo."""
@@ -119,12 +123,8 @@ class Tape:
         texts = self.after(fastest)
         return len(texts), sum(map(len, texts))
 
-    def _add(self, text: str) -> None:
-        self._texts.append(text)
-        self._length += len(text)
-        self.seq += 1
-        while len(self._texts) > EVENTS or (self._length > LENGTH and len(self._texts) > 1):
-            self._length -= len(self._texts.popleft())
+    def _over(self) -> bool:
+        return len(self._texts) > EVENTS or self._length > LENGTH
 
 
 class Room:

@@ -15,8 +15,7 @@ import structlog
 import social
 from social.errors import Invalid, Unavailable
 from social.media.kinds import Kind
-from social.media.picture import Made, Unusable
-from social.media.workbench import DISK_IS_FULL
+from social.media.outcomes import DISK_IS_FULL, Made, Unusable
 
 log = structlog.get_logger()
 

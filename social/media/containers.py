@@ -36,7 +36,8 @@ def png(data: bytes) -> bytes:
 
 def webp(data: bytes) -> bytes:
     """The picture's own chunks, and a header that does not promise others."""
-    body = b"".join(_webp_kept(data, 12, int.from_bytes(data[4:8], "little") + 8))
+    end = min(int.from_bytes(data[4:8], "little") + 8, len(data))
+    body = b"".join(_webp_kept(data, 12, end))
     return b"RIFF" + (len(body) + 4).to_bytes(4, "little") + b"WEBP" + body
 
 

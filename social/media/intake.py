@@ -26,7 +26,7 @@ from social.errors import Invalid, Refused, TooLarge, Unavailable, UnsupportedTy
 from social.media.benches import NO_ROOM, Benches
 from social.media.documents import Media
 from social.media.kinds import ENOUGH, TAKEN, Kind, called, kind_of
-from social.media.picture import Made
+from social.media.outcomes import Made
 from social.people.roles import Caller
 
 log = structlog.get_logger()

@@ -9,12 +9,12 @@ import io
 import struct
 from typing import Any, BinaryIO
 
-import msgspec
 import pillow_heif
 from PIL import GifImagePlugin, Image, ImageCms, ImageFile, ImageOps, JpegImagePlugin
 
 from social.media import containers
 from social.media.kinds import Kind
+from social.media.outcomes import Made, Unusable
 
 PIXELS = 50_000_000
 FRAMES = 2_000
@@ -33,24 +33,6 @@ UNREADABLE = (  # what Pillow and its decoders were seen to raise on damaged fil
     OSError, SyntaxError, ValueError, EOFError, LookupError, TypeError, ArithmeticError, RuntimeError, struct.error,
 )  # fmt: skip
 BROKEN = "This picture cannot be read: a part of it is missing or damaged. Save it anew and try again."
-
-
-class Made(msgspec.Struct, frozen=True, kw_only=True, tag=True):
-    """What became of a picture. Sizes in pixels, as seen; `placeholder` is a data: URI."""
-
-    mime: str
-    width: int
-    height: int
-    animated: bool
-    placeholder: str
-    thumbnail_mime: str
-
-
-class Unusable(msgspec.Struct, frozen=True, kw_only=True, tag=True):
-    """Why nothing became of it, in a sentence for who uploaded it."""
-
-    sentence: str
-    code: str
 
 
 class _Refused(Exception):

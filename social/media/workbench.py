@@ -1,6 +1,6 @@
 """The child process in which strangers' pictures are decoded: little memory, little time, no secrets, nice to others.
 
-Its arguments are a kind and three file descriptors; its answer is one JSON value on stdout (`picture.Made | Unusable`).
+Its arguments are a kind and three file descriptors; its answer is one JSON value on stdout (`outcomes.Made | Unusable`).
 """
 
 import errno
@@ -14,13 +14,13 @@ import msgspec
 
 from social.media import picture
 from social.media.kinds import Kind
+from social.media.outcomes import DISK_IS_FULL, Unusable
 
 MEMORY = 2 * 2**30  # of addresses; 50 megapixels are 200 MB for each of up to four copies
 CPU = 45  # seconds
 LARGEST = 128 * 2**20  # bytes of a file it writes
 NICER = 10
 FIRST_TO_GO = Path("/proc/self/oom_score_adj")
-DISK_IS_FULL = 75  # exit code (EX_TEMPFAIL)
 
 
 def main(arguments: list[str]) -> int:
@@ -31,7 +31,7 @@ def main(arguments: list[str]) -> int:
         with os.fdopen(source, "rb") as read, os.fdopen(clean, "wb") as written, os.fdopen(thumbnail, "wb") as small:
             answer = picture.made(cast(Kind, arguments[0]), read, written, small)
     except MemoryError:
-        answer = picture.Unusable(sentence="This picture needs more memory than is given to one.", code="memory")
+        answer = Unusable(sentence="This picture needs more memory than is given to one.", code="memory")
     except OSError as error:
         if error.errno in {errno.ENOSPC, errno.EDQUOT}:
             return DISK_IS_FULL

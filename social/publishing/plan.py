@@ -76,11 +76,11 @@ async def save(caller: Caller, post_id: str, revision: int, written: Written, ba
     post = await writable(caller, post_id)
     if post.draft or post.plan is None:
         await _known(caller, written)
-        return await _changed(post, revision, _writing(written), {}, None, backing)
+        return await _changed(post, revision, _writing(written), {}, backing)
     if all(each.state in FINAL for each in await Publication.of_post(caller, post.id)):
         raise Conflict("This post has gone out and can no longer be edited. Make a copy to write it anew.")
     contents = await _fitting(caller, written)
-    return await _changed(post, revision, _writing(written), contents, post.plan, backing)
+    return await _changed(post, revision, _writing(written), contents, backing)
 
 
 async def plan(caller: Caller, post_id: str, revision: int, when: Plan, backing: Backing) -> Post:
@@ -91,7 +91,7 @@ async def plan(caller: Caller, post_id: str, revision: int, when: Plan, backing:
     post = await writable(caller, post_id)
     must_be_ahead(when, now())
     contents = await _fitting(caller, post.written)
-    planned = await _changed(post, revision, {"plan": as_bson(when), "draft": False}, contents, when, backing)
+    planned = await _changed(post, revision, {"plan": as_bson(when), "draft": False}, contents, backing, to=when)
     await hint(when.due_at, backing)
     return planned
 
@@ -182,10 +182,8 @@ async def again(caller: Caller, publication_id: str, backing: Backing) -> Public
             publication
         )
     else:
-        changes |= {
-            "next_at": now(),
-            "prepare_at": now() if publication.prepare_at else publication.prepare_for(now()),
-        }
+        at = max(now(), publication.due_at)  # one that was held before its time still waits for it
+        changes |= {"next_at": at, "prepare_at": now() if publication.prepare_at else publication.prepare_for(at)}
     tried = await _change_and_tell(publication, changes, (publication.state,), backing)
     await hint(now(), backing)
     return tried
@@ -233,34 +231,78 @@ async def _changed(
     revision: int,
     changes: Json,
     contents: Mapping[ObjectId, tuple[Account, Content]],
-    when: Plan | None,
     backing: Backing,
+    *,
+    to: Plan | None = None,
 ) -> Post:
-    """The post's change and, where it has a date, what follows for its publications, in one transaction."""
+    """The post's change and what follows for its publications, in one transaction.
+
+    `to` is the date that was asked for: it goes to all accounts, also where it had been cancelled or had failed.
+    Without it only what will be sent changes: each publication keeps its own date, and what has ended stays ended.
+    """
 
     async def body(session: AsyncClientSession) -> Post:
         changed = await _post_changed(post, revision, changes, session)
-        rows = [_post_row(changed, "post.changed")]
-        if when is not None:
-            present = await Publication.find(
-                {"workspace_id": post.workspace_id, "post_id": post.id}, session=session
-            ).to_list()
-            known = {publication.account_id: publication for publication in present}
-            await Lane.exist(list(contents), session)
-            for account, content in contents.values():
-                publication = known.get(_id(account))
-                renewed = (
-                    await _inserted(changed, account, content, when, session)
-                    if publication is None
-                    else await _renewed_content(publication, content, when, session)
-                )
-                rows += [row(renewed)] if renewed else []
-            dropped = [await _cancelled(each, session) for each in present if each.account_id not in contents]
-            rows += [row(each) for each in dropped if each]
-        await announce(rows, session)
+        present = await Publication.find(
+            {"workspace_id": post.workspace_id, "post_id": post.id}, session=session
+        ).to_list()
+        known = {publication.account_id: publication for publication in present}
+        await Lane.exist(list(contents), session)
+        told = [
+            await _followed(changed, account, content, known.get(_id(account)), to, session)
+            for account, content in contents.values()
+        ]
+        if contents:
+            told += [await _cancelled(each, session) for each in present if each.account_id not in contents]
+        await announce([_post_row(changed, "post.changed"), *(row(each) for each in told if each)], session)
         return changed
 
     return await backing.transaction(body)
+
+
+async def _followed(
+    post: Post,
+    account: Account,
+    content: Content,
+    publication: Publication | None,
+    to: Plan | None,
+    session: AsyncClientSession,
+) -> Publication | None:
+    """One account's publication after its post has changed; None if it stays as it is."""
+    if publication is None:
+        when = to or post.plan
+        if when is None or (to is None and when.due_at < now()):
+            detail = "Its time has passed. Plan the post anew to send it here too."
+            raise Invalid("This account was added too late.", [Wrong("/accounts", detail, "past")])
+        return await _inserted(post, account, content, when, session)
+    if publication.state == State.ONLINE or (to is None and publication.state in REVIVABLE):
+        return None
+    changes = _redated(publication, content, to) if to else {}
+    if content != publication.content or publication.state in REVIVABLE:
+        due_at = to.due_at if to else publication.due_at
+        changes |= _renewed(publication) | {
+            "content": as_bson(content),
+            "prepare_at": preparing_begins(content, publication.platform, due_at),
+        }
+        if publication.state != State.HELD or to:  # what a person has to release stays with them
+            changes |= {"state": State.PLANNED, "next_at": due_at, "reason": None, "tries": 0}
+    if not changes:
+        return None
+    changed = await Publication.change(publication, changes, session, states=(*CHANGEABLE, *REVIVABLE))
+    if changed is None:
+        raise _going_out(publication)
+    return changed
+
+
+def _redated(publication: Publication, content: Content, to: Plan) -> Json:
+    """The new date's fields; nothing where it is the same, and nothing else changes either."""
+    if (to.due_at, to.zone) == (publication.due_at, publication.zone) and publication.state in {
+        State.PLANNED,
+        State.PREPARING,
+        State.PREPARED,
+    }:
+        return {}
+    return _dated(content, to, publication) | {"state": State.PLANNED, "reason": None, "tries": 0}
 
 
 async def _post_changed(post: Post, revision: int, changes: Json, session: AsyncClientSession) -> Post:
@@ -298,27 +340,6 @@ async def _inserted(
     )
     await publication.insert(session=session)
     return publication
-
-
-async def _renewed_content(
-    publication: Publication, content: Content, when: Plan, session: AsyncClientSession
-) -> Publication | None:
-    """A publication that exists gets the newest content and date. None if it is online and stays as it is."""
-    if publication.state == State.ONLINE:
-        return None
-    same = content == publication.content and publication.state not in REVIVABLE
-    if same and when.due_at == publication.due_at and publication.zone == when.zone:
-        return None
-    changes = _dated(content, when, publication) | {"state": State.PLANNED, "reason": None, "tries": 0}
-    if not same:
-        changes |= _renewed(publication) | {
-            "content": as_bson(content),
-            "prepare_at": preparing_begins(content, publication.platform, when.due_at),
-        }
-    changed = await Publication.change(publication, changes, session, states=(*CHANGEABLE, *REVIVABLE))
-    if changed is None:
-        raise _going_out(publication)
-    return changed
 
 
 async def _cancelled(publication: Publication, session: AsyncClientSession) -> Publication | None:

@@ -182,6 +182,39 @@ async def test_an_edit_of_a_planned_post_renews_its_content_and_keeps_its_date(p
     assert edited["publications"][0]["due_at"] == "2030-01-01T00:00:00Z"
 
 
+async def test_an_edit_keeps_each_publications_own_date_and_wakes_nothing_that_was_cancelled(
+    person: Person, account: str, sandbox: Sandbox
+) -> None:
+    other = (await person.connect(sandbox, "grace"))["id"]
+    third = (await person.connect(sandbox, "mary"))["id"]
+    planned = await person.plan(await person.write("old", account, other, third), at="2030-01-01T00:00:00Z")
+    moved, cancelled, kept = (each["id"] for each in planned["publications"])
+    await person.ask("PUT", f"/publications/{moved}/plan", json={"at": "2030-06-01T00:00:00Z"})
+    await person.ask("DELETE", f"/publications/{cancelled}/plan")
+
+    edit = {"revision": planned["revision"], "text": "new", "accounts": [account, other, third]}
+    edited = await person.ask("PUT", f"/posts/{planned['id']}", json=edit)
+
+    seen = {each["id"]: each for each in edited["publications"]}
+    assert (seen[moved]["due_at"], seen[moved]["excerpt"]) == ("2030-06-01T00:00:00Z", "new")
+    assert (seen[cancelled]["state"], seen[cancelled]["excerpt"]) == ("cancelled", "old")
+    assert (seen[kept]["state"], seen[kept]["due_at"]) == ("planned", "2030-01-01T00:00:00Z")
+
+
+async def test_an_account_added_when_the_time_has_passed_is_not_sent_to_unasked(
+    person: Person, account: str, sandbox: Sandbox, engine: Running
+) -> None:
+    other = (await person.connect(sandbox, "grace"))["id"]
+    sandbox.trouble(publish={"status": 429, "reset_in": 600, "count": 1})
+    post = await person.until(await person.plan(await person.write("waits", account), now=True), "waiting")
+
+    edit = {"revision": post["revision"], "text": "waits", "accounts": [account, other]}
+    problem = await person.ask("PUT", f"/posts/{post['id']}", expect=422, json=edit)
+
+    assert pointers(problem) == ["/accounts"]
+    assert sandbox.texts() == []
+
+
 async def test_an_edit_that_no_longer_fits_is_refused_and_the_planned_one_stays(person: Person, account: str) -> None:
     planned = await person.plan(await person.write("fits", account), at="2030-01-01T00:00:00Z")
 

@@ -175,9 +175,10 @@ async def test_what_the_operator_got_wrong_is_said_in_a_sentence(
     async with Bucket.opened(msgspec.structs.replace(settings, **change)) as bucket:
         with pytest.raises(BadSettings, match=words):
             await bucket.wait()
-        with pytest.raises(BucketError):
-            await bucket.put(key, b"x", mime="text/plain", size=1)
         assert not await bucket.reachable()
+        if "s3_bucket" not in change:  # SeaweedFS makes a bucket that it is asked to write to
+            with pytest.raises(BucketError):
+                await bucket.put(key, b"x", mime="text/plain", size=1)
 
 
 async def test_the_profile_of_the_person_who_starts_us_is_none_of_ours(

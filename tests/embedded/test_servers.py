@@ -9,6 +9,7 @@ import stat
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -135,22 +136,17 @@ def test_the_bucket_does_what_media_need(up: Command) -> None:
 
 def test_two_processes_accept_on_the_one_socket(up: Command) -> None:
     announced = up.announced()
-    asking = [sys.executable, "-c", ANSWERS, announced["SOCIAL_LISTEN"]]
-    with subprocess.Popen(asking, cwd=ROOT) as one, subprocess.Popen(asking, cwd=ROOT) as other:
-        try:
-            answered: list[int] = []
+    with answering(announced) as one, answering(announced) as other:
+        answered: list[int] = []
 
-            def both() -> bool:
-                answered.append(who_answers(announced))
-                return {one.pid, other.pid} <= set(answered)
+        def both() -> bool:
+            answered.append(who_answers(announced))
+            return {one.pid, other.pid} <= set(answered)
 
-            eventually(both, "both have answered")
-            one.kill()
-            one.wait()
-            assert {who_answers(announced) for _ in range(20)} == {other.pid}
-        finally:
-            one.kill()
-            other.kill()
+        eventually(both, "both have answered")
+        one.kill()
+        one.wait()
+        assert {who_answers(announced) for _ in range(20)} == {other.pid}
 
 
 def test_the_socket_that_is_handed_over_answers_without_delay(up: Command) -> None:
@@ -207,7 +203,7 @@ def test_instances_of_killed_servers_let_go_of_the_port(tmp_path: Path, own: dic
     data = tmp_path / "data"
     with running("servers", "--port", "0", "--no-sandbox", data=data, env=own) as killed:
         announced = killed.announced()
-        with subprocess.Popen([sys.executable, "-c", ANSWERS, announced["SOCIAL_LISTEN"]], cwd=ROOT) as instance:
+        with answering(announced) as instance:
             assert who_answers(announced) == instance.pid
             killed.signalled(signal.SIGKILL)
 
@@ -238,6 +234,16 @@ def test_a_long_data_folder_is_no_obstacle(tmp_path: Path, own: dict[str, str]) 
 
 def mode(path: Path) -> int:
     return stat.S_IMODE(path.stat().st_mode)
+
+
+@contextmanager
+def answering(announced: dict[str, str]) -> Iterator[subprocess.Popen[bytes]]:
+    """A process that accepts on the handed-over socket and answers every connection with its pid."""
+    with subprocess.Popen([sys.executable, "-c", ANSWERS, announced["SOCIAL_LISTEN"]], cwd=ROOT) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
 
 
 def who_answers(announced: dict[str, str]) -> int:

@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import timedelta
 from typing import Any, Self
+from urllib.parse import urlsplit
 
 import msgspec
 import pytest
@@ -189,6 +190,60 @@ class OwnRedis:
         writer.close()
         await writer.wait_closed()
         return True
+
+
+class HalfOpen:
+    """A way to a Redis on which connections can be made to stand there and say nothing any more."""
+
+    def __init__(self, redis_url: str) -> None:
+        self.opened = 0
+        self._to = urlsplit(redis_url)
+        self._silent: set[int] = set()
+        self._pipes: set[asyncio.Task[None]] = set()
+        self._listening = socket.create_server(("127.0.0.1", 0))
+        self._listening.setblocking(False)
+        self._accepting = asyncio.create_task(self._accept())
+
+    def client(self) -> Redis:
+        """A connection as the product makes it, this way."""
+        way = f"127.0.0.1:{self._listening.getsockname()[1]}"
+        address = self._to._replace(netloc=self._to.netloc.rpartition("@")[0] + "@" * ("@" in self._to.netloc) + way)
+        return connection(unused(redis_url=address.geturl()))
+
+    def swallow_what_is_open(self) -> None:
+        """From now on nothing arrives on the connections there are; new ones work."""
+        self._silent.update(range(self.opened))
+
+    async def close(self) -> None:
+        """Ends all of it."""
+        for task in (self._accepting, *self._pipes):
+            task.cancel()
+        await asyncio.wait((self._accepting, *self._pipes))
+        self._listening.close()
+
+    async def _accept(self) -> None:
+        while True:
+            near, _ = await asyncio.get_running_loop().sock_accept(self._listening)
+            self._pipes.add(asyncio.create_task(self._join(near, self.opened)))
+            self.opened += 1
+
+    async def _join(self, near: socket.socket, number: int) -> None:
+        reader, writer = await asyncio.open_connection(sock=near)
+        there, thither = await asyncio.open_connection(self._to.hostname, self._to.port)
+        try:
+            async with asyncio.TaskGroup() as both:
+                both.create_task(self._pass(reader, thither, number))
+                both.create_task(self._pass(there, writer, number))
+        finally:
+            writer.close()
+            thither.close()
+
+    async def _pass(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, number: int) -> None:
+        with contextlib.suppress(OSError):
+            while some := await reader.read(65_536):
+                if number not in self._silent:
+                    writer.write(some)
+        writer.close()
 
 
 def unused(*, redis_url: str = "", public_url: str = "") -> Settings:

@@ -12,11 +12,11 @@ import pytest
 from redis.asyncio import Redis
 
 from social.backing import Backing
-from social.live import sockets
+from social.live import hub, sockets
 from social.outbox.documents import Relay, Row
 from social.outbox.relay import Relaying
 from social.people.roles import Caller
-from tests.live.conftest import Ear, Instance, Member, OwnRedis, happen, instance
+from tests.live.conftest import Ear, HalfOpen, Instance, Member, OwnRedis, happen, instance
 
 NOWHERE = Redis.from_url("redis://127.0.0.1:1")  # nobody listens on the port of tcpmux
 
@@ -182,6 +182,27 @@ async def test_while_redis_is_gone_sockets_hear_everything_and_after_it_at_once_
                 if time.monotonic() - begun < 0.5:
                     break
     assert ear.seqs == list(range(1, seq + 1))
+
+
+async def test_a_redis_connection_gone_silent_is_given_up_and_nothing_is_missed(
+    backing: Backing, member: Member, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(hub, "QUIET", 0.2)
+    monkeypatch.setattr(hub, "DEAD", 0.6)
+    path = HalfOpen(backing.settings.redis_url)
+    caller = await member()
+    async with path.client() as redis, instance(dataclasses.replace(backing, redis=redis), relaying=False) as live:
+        ear = await live.ear(caller)
+        opened = path.opened
+        path.swallow_what_is_open()
+        await happen(backing, caller.workspace_id, 1)
+        await Relaying(backing).round()
+        await ear.until(1, within=6)
+
+        async with asyncio.timeout(10):
+            while path.opened == opened:
+                await asyncio.sleep(0.02)
+    await path.close()
 
 
 @pytest.mark.slow

@@ -138,7 +138,9 @@ def read(file: bytes) -> Image.Image:
 def tells(file: bytes) -> list[str]:
     """Everything in the file that is not the picture."""
     picture = read(file)
-    found = [name for name in ("exif", "xmp", "XML:com.adobe.xmp", "comment", "Location") if name in picture.info]
+    found: list[str] = [
+        name for name in ("exif", "xmp", "XML:com.adobe.xmp", "comment", "Location") if name in picture.info
+    ]
     found += [str(tag) for tag in picture.getexif()]
     return found + [SECRET] * (SECRET.encode() in file)
 

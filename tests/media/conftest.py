@@ -61,7 +61,6 @@ def left(
 ) -> Callable[[], Awaitable[list[str]]]:
     """What there is of the caller's workspace in the bucket, the database and the folder for temporary files."""
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
-
     mine = {"workspace_id": caller.workspace_id}
 
     async def everything() -> list[str]:
@@ -70,9 +69,7 @@ def left(
         )
         found = [each["Key"] for each in answer.get("Contents", ())]
         for name in ("media", "outbox"):
-            found += [
-                f"{name} {each['_id']}" async for each in backing.db[name].find({"workspace_id": caller.workspace_id})
-            ]
+            found += [f"{name} {each['_id']}" async for each in backing.db[name].find(mine)]
         return found + [path.name for path in tmp_path.iterdir()]
 
     return everything

@@ -391,7 +391,7 @@ async def test_without_the_bucket_there_is_no_picture_and_the_caller_is_told_to_
 
 
 async def test_a_full_disk_is_said_in_words(taken: Take, left: Left, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(intake, "_nameless", lambda: Path("/dev/full").open("r+b", buffering=0))
+    monkeypatch.setattr(intake, "_nameless", lambda: Path("/dev/full").open("r+b", buffering=0))  # noqa: SIM115
 
     with pytest.raises(Unavailable, match="disk is full"):
         await taken(awkward.jpeg())
@@ -424,7 +424,8 @@ async def test_two_pictures_at_once_are_worked_on_by_processes_that_know_no_secr
 ) -> None:
     monkeypatch.setenv("SOCIAL_MASTER_KEY", "not for everybody")
     file = awkward.jpeg(awkward.noise(1200, 900))
-    most, environments = 0, []
+    most = 0
+    environments: list[dict[str, str]] = []
 
     async def watch() -> None:
         nonlocal most
@@ -459,7 +460,7 @@ async def test_a_workbench_that_is_killed_takes_only_its_picture_with_it(taken: 
 
 
 async def test_work_that_is_no_longer_wanted_ends(taken: Take, left: Left) -> None:
-    working: asyncio.Task[Media] = asyncio.ensure_future(taken(awkward.png(awkward.noise(1500, 1500))))  # type: ignore[arg-type]
+    working: asyncio.Task[Media] = asyncio.ensure_future(taken(awkward.png(awkward.noise(1500, 1500))))
     while not workbenches():
         await asyncio.sleep(0.005)
 

@@ -39,7 +39,7 @@ def token(address: str) -> str:
 
 
 def test_a_link_leads_to_the_file_and_calls_it_what_it_is_now(media: Media, backing: Backing) -> None:
-    file, small = (opened(token(link(media, what, backing)), backing, now()) for what in ("file", "thumbnail"))  # type: ignore[arg-type]
+    file, small = (opened(token(link(media, what, backing)), backing, now()) for what in ("file", "thumbnail"))
 
     assert (file.key, file.mime, file.name) == ("w/1/m/2", "image/jpeg", "Ünder the sea.jpg")
     assert (small.key, small.mime, small.name) == ("w/1/m/3", "image/webp", "Ünder the sea.webp")

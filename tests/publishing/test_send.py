@@ -349,3 +349,23 @@ async def test_two_instances_share_the_work_and_nothing_goes_out_twice(
 
     sent = sandbox.texts()
     assert sorted(sent) == sorted(f"post {n}" for n in range(3) for _ in accounts)
+
+
+async def test_what_is_held_for_a_person_stays_held_when_it_is_edited(
+    planned: Planned, account: Account, caller: Caller, backing: Backing, engine: Running, sandbox: Sandbox
+) -> None:
+    post = await planned("held", due_at=now() + timedelta(seconds=3))
+    held = {"state": State.HELD, "next_at": None, "reason": {"code": "late", "text": "passed"}}
+    await Publication.engine().update_one({"post_id": post.id}, {"$set": held})
+
+    edited = msgspec.structs.replace(post.written, text="held, edited")
+    await plan.save(caller, str(post.id), post.revision, edited, backing)
+    await asyncio.sleep(3 + 3 * backing.settings.times.tick)  # past its time
+
+    publication = await of(post)
+    assert (publication.state, publication.content.text) == (State.HELD, "held, edited")
+    assert sandbox.texts() == []
+
+    await plan.again(caller, str(publication.id), backing)
+    await until(post, State.ONLINE)
+    assert sandbox.texts() == ["held, edited"]

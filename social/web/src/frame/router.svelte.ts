@@ -9,6 +9,8 @@ interface Guard { mayGo(): boolean; mayClose(): boolean }
 
 class Router {
   route = $state.raw(routeOf(location.pathname, new URLSearchParams(location.search)));
+  /** Counts the pages that were come to: the same page again is another visit, a new name for it is not. */
+  visit = $state(0);
   #guard: Guard | undefined;
   #here = location.href;
 
@@ -24,8 +26,10 @@ class Router {
 
   go(address: string): void {
     if (!this.#leave()) return;
+    const from = location.pathname;
     history.pushState(null, "", address);
     this.#arrive();
+    if (location.pathname === from) return; // something over the same page
     window.scrollTo(0, 0);
     // Whoever reads with their ears or walks by keys starts at the new page, not where the link was.
     void tick().then(() => document.activeElement === document.body && document.getElementById("content")?.focus({ preventScroll: true }));
@@ -40,7 +44,7 @@ class Router {
   /** The address changes and the page stays as it is: a new draft got its id. */
   rename(address: string): void {
     history.replaceState(null, "", address);
-    this.#here = location.href;
+    this.#read();
   }
 
   /** While a page has something to lose. Returns what ends it. */
@@ -68,6 +72,11 @@ class Router {
   }
 
   #arrive(): void {
+    this.visit += 1;
+    this.#read();
+  }
+
+  #read(): void {
     this.#here = location.href;
     this.route = routeOf(location.pathname, new URLSearchParams(location.search));
   }
