@@ -78,7 +78,10 @@ def serve(*, data: Data = DATA, wait: Wait = 0) -> None:
     from social.app import serve as instance  # noqa: PLC0415 - see above
 
     settings = Settings.read(announced(Folder(data), wait) | dict(os.environ))
-    listening = listener.ask(Path(settings.listen)) if settings.listen else None
+    listening = None
+    if {"api", "live"} & settings.tasks:
+        shared = settings.listen
+        listening = listener.ask(shared) if shared else listener.bind(settings.host, settings.port)
     sys.exit(uvloop.run(instance(settings, listening)))
 
 

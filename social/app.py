@@ -53,17 +53,17 @@ async def openapi() -> dict[str, Any]:
         redis_url="redis://127.0.0.1",
         s3_endpoint="http://127.0.0.1",
         s3_access_key="-",
-        s3_secret_key="-",  # noqa: S106 - nobody is asked  # noqa: S106 - nobody is asked
+        s3_secret_key="-",  # noqa: S106 - nobody is asked
         master_key=base64.b64encode(bytes(32)).decode(),
     )
     async with opened(nowhere) as backing:
         return application(backing).openapi_schema.to_schema()
 
 
-async def serve(settings: Settings, listening: socket.socket | None = None) -> int:
+async def serve(settings: Settings, listening: socket.socket | None) -> int:
     """Runs an instance until SIGTERM or SIGINT, then lets it finish. Answers the process's exit code.
 
-    `listening` is a socket that already listens, shared with other instances; without it host and port are bound.
+    `listening` is a socket that already listens, maybe shared with other instances; None where nobody is to come in.
     A task that dies ends the instance with 1: its supervisor starts another.
     """
     logs.configure(style=settings.log_format, level=settings.log_level)
@@ -71,22 +71,23 @@ async def serve(settings: Settings, listening: socket.socket | None = None) -> i
         await _wait_for_servers(backing)
         await bind(backing)
         await mongo.index(DOCUMENTS)
-        return await _run(backing, listening or _bound(settings))
+        return await _run(backing, listening)
 
 
-async def _run(backing: Backing, listening: socket.socket) -> int:
+async def _run(backing: Backing, listening: socket.socket | None) -> int:
     settings = backing.settings
     running, hub, readiness = Running(), Hub(backing), Readiness()
     serving = server(backing, hub, readiness)
     works: dict[str, Coroutine[Any, Any, Any]] = {}
-    if "api" in settings.tasks or "live" in settings.tasks:
+    if listening is not None:
         works["api"] = serving.serve(sockets=[listening])
         works["hub"] = hub.run(backing.stopping)
     if "worker" in settings.tasks:
         works["worker"] = worker.run(backing, running)
     if "clock" in settings.tasks:
         works["clock"] = clock.run(backing, running)
-        works["relay"] = relay.run(backing, backing.stopping)
+    told = asyncio.Event()  # the relay ends last: what is concluded while draining is still to be told
+    works["relay"] = relay.run(backing, told)
     tasks = [asyncio.create_task(work, name=name) for name, work in works.items()]
     asked = _signalled()
     log.info("instance.started", tasks=sorted(works), pid=os.getpid())
@@ -96,20 +97,23 @@ async def _run(backing: Backing, listening: socket.socket) -> int:
     for task in died:
         log.error("instance.task_died", task=task.get_name(), exc_info=task.exception())
     readiness.draining = True
-    await _drain(backing, running, hub, serving, tasks)
+    await _drain(backing, running, hub, serving)
+    told.set()
+    await _ended(tasks)
     stop.cancel()
     return 1 if died else 0
 
 
-async def _drain(
-    backing: Backing, running: Running, hub: Hub, serving: uvicorn.Server, tasks: list[asyncio.Task[Any]]
-) -> None:
-    """Nothing new is begun, what is being sent is finished, sockets are told to come back, then the rest ends."""
+async def _drain(backing: Backing, running: Running, hub: Hub, serving: uvicorn.Server) -> None:
+    """Nothing new is begun, sockets are told to come back, what is being sent is finished."""
     log.info("instance.draining", running=len(running))
     backing.stopping.set()
     await hub.drain()
     serving.should_exit = True
     await running.drained(backing.settings.grace)
+
+
+async def _ended(tasks: list[asyncio.Task[Any]]) -> None:
     _, left = await asyncio.wait(tasks, timeout=5)
     for task in left:
         task.cancel()
@@ -142,6 +146,7 @@ def server(backing: Backing, hub: Hub, readiness: Readiness) -> uvicorn.Server:
             http="httptools",
             ws="websockets-sansio",
             ws_max_size=64 * 1024,
+            ws_per_message_deflate=False,  # a small frame must not become a large one
             lifespan="on",
             log_config=None,
             access_log=False,
@@ -160,16 +165,6 @@ def _signalled() -> asyncio.Event:
     for name in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(name, asked.set)
     return asked
-
-
-def _bound(settings: Settings) -> socket.socket:
-    # Made with IPPROTO_TCP: asyncio sets TCP_NODELAY only then (48.8 ms a keep-alive request without, 6.2 ms with).
-    listening = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
-    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    listening.bind((settings.host, settings.port))
-    listening.listen(BACKLOG)
-    listening.setblocking(False)
-    return listening
 
 
 async def _wait_for_servers(backing: Backing) -> None:

@@ -23,6 +23,7 @@ BACKLOG = 2048
 LONGEST = 107  # bytes of a unix socket's path, sockaddr_un
 ASK_PATIENCE = 10.0  # seconds that an instance waits for the one who hands over
 ASK_AGAIN = 0.05  # seconds
+UNREAD_MS = 30_000  # for which a peer may leave our bytes unread
 
 
 def bind(host: str, port: int) -> socket.socket:
@@ -35,6 +36,8 @@ def bind(host: str, port: int) -> socket.socket:
         family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
         listening = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if hasattr(socket, "TCP_USER_TIMEOUT"):  # inherited: ends a peer that stops reading, which uvicorn never does
+            listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, UNREAD_MS)
         listening.bind(address)
         listening.listen(BACKLOG)
     except OSError as wrong:

@@ -34,6 +34,7 @@ def program(folder: Folder) -> Program:
     }
     parameters = (
         "diagnosticDataCollectionEnabled=false",  # up to 200 MB on the disk that nobody reads
+        "transactionLifetimeLimitSeconds=10",  # an instance killed within one keeps its documents locked this long
         "shutdownTimeoutMillisForSignaledShutdown=0",  # no other member could take over in the 15 s of the default
     )
     return Program(

@@ -10,7 +10,7 @@ import struct
 from typing import Any, BinaryIO
 
 import pillow_heif
-from PIL import GifImagePlugin, Image, ImageCms, ImageFile, ImageOps, JpegImagePlugin
+from PIL import GifImagePlugin, Image, ImageCms, ImageFile, ImageOps, JpegImagePlugin, PngImagePlugin
 
 from social.media import containers
 from social.media.kinds import Kind
@@ -23,6 +23,7 @@ SIDE = 640  # of a thumbnail
 TINY = 16  # of a placeholder
 JPEG_QUALITY = 92
 ICC_MOST = 1_000_000  # bytes; real profiles have a few thousand
+TEXT_MOST = 16 * 2**20  # bytes of words in a PNG, unpacked; some programs put whole documents there
 ORIENTATION = 0x0112  # Exif; 1 is upright
 
 FORMATS: dict[Kind, str] = {
@@ -79,6 +80,7 @@ def _made(kind: Kind, source: BinaryIO, clean: BinaryIO, thumbnail: BinaryIO) ->
 def _opened(kind: Kind, source: BinaryIO) -> ImageFile.ImageFile:
     """The picture, its header read and its size found bearable, nothing decoded yet."""
     Image.MAX_IMAGE_PIXELS = None  # ours is the limit, with better words
+    PngImagePlugin.MAX_TEXT_CHUNK = TEXT_MOST
     GifImagePlugin.LOADING_STRATEGY = GifImagePlugin.LoadingStrategy.RGB_AFTER_DIFFERENT_PALETTE_ONLY
     if kind == "heic":
         pillow_heif.register_heif_opener()

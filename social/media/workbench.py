@@ -1,6 +1,6 @@
 """The child process in which strangers' pictures are decoded: little memory, little time, no secrets, nice to others.
 
-Its arguments are a kind and three file descriptors; its answer is one JSON value on stdout (`outcomes.Made | Unusable`).
+Its arguments are a kind and three file descriptors; its answer is one JSON value on stdout (`Made | Unusable`).
 """
 
 import errno

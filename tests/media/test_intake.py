@@ -399,6 +399,29 @@ async def test_a_full_disk_is_said_in_words(taken: Take, left: Left, monkeypatch
     assert await left() == []
 
 
+async def test_a_disk_that_is_full_in_the_end_is_said_in_words_too(benches: Benches, tmp_path: Path) -> None:
+    (tmp_path / "source").write_bytes(awkward.jpeg())
+    with (
+        (tmp_path / "source").open("rb") as source,
+        Path("/dev/full").open("wb", buffering=0) as clean,
+        (tmp_path / "thumbnail").open("wb") as thumbnail,
+        pytest.raises(Unavailable, match="disk is full"),
+    ):
+        await benches.work("jpeg", source, clean, thumbnail)
+
+
+async def test_a_picture_that_takes_too_long_is_given_up(
+    taken: Take, left: Left, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("social.media.benches.PATIENCE", 0.05)
+
+    with pytest.raises(Invalid, match="more work than is given"):
+        await taken(awkward.jpeg())
+
+    assert workbenches() == []
+    assert await left() == []
+
+
 async def test_the_same_file_twice_makes_two_pictures_that_share_nothing(
     backing: Backing, taken: Take, stored: Stored
 ) -> None:
