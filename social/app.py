@@ -18,6 +18,7 @@ from social.accounts.documents import Account, AppRegistration, Pending
 from social.api.health import Readiness
 from social.api.routes import application
 from social.backing import Backing, mongo, opened, redis
+from social.errors import Unavailable
 from social.jobs import clock, worker
 from social.jobs.running import Running
 from social.live import sockets
@@ -175,7 +176,7 @@ async def _wait_for_servers(backing: Backing) -> None:
             await mongo.wait(backing.client)
             await backing.bucket.wait()
             break
-        except (PyMongoError, OSError) as error:
+        except (PyMongoError, Unavailable) as error:
             log.warning("instance.waiting_for_servers", error=type(error).__name__)
             await asyncio.sleep(pause)
             pause = min(pause * 2, 5.0)

@@ -11,6 +11,7 @@ from typing import Any
 
 import aiohttp
 import pytest
+import pytest_asyncio
 from pymongo import monitoring
 
 from social import app
@@ -135,7 +136,7 @@ async def backing(session_backing: Backing) -> Backing:
     return session_backing
 
 
-@pytest.fixture(scope="session")
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def door(session_backing: Backing) -> AsyncIterator[str]:
     """The API and the live hub as they are served, on the tests' own loop; their address."""
     address = session_backing.settings.public_url
@@ -152,9 +153,10 @@ async def door(session_backing: Backing) -> AsyncIterator[str]:
         while not server.started:
             await asyncio.sleep(0.01)
         yield address
-        server.should_exit = True
         stop.set()
-        await asyncio.wait(tasks, timeout=10)
+        server.should_exit = True
+        async with asyncio.timeout(20):
+            await asyncio.gather(*tasks)
 
 
 @pytest.fixture

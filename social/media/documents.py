@@ -40,10 +40,7 @@ class Media(OfWorkspace):
     class Settings:
         name = "media"
         bson_encoders = BSON_ENCODERS
-        indexes = (
-            IndexModel([("workspace_id", 1), ("_id", -1)]),
-            IndexModel([("workspace_id", 1), ("sha256", 1)]),
-        )
+        indexes = (IndexModel([("workspace_id", 1), ("_id", -1)]),)
 
     @classmethod
     async def page(cls, caller: Caller, *, before: PydanticObjectId | None, limit: int) -> list["Media"]:

@@ -11,7 +11,7 @@ import regex
 from social.platforms.contract import Limits
 
 _LABEL = r"(?:xn--[a-z0-9-]+|[\p{L}\p{N}\p{M}](?:[\p{L}\p{N}\p{M}_-]*[\p{L}\p{N}\p{M}])?)"
-_HOST = rf"(?:{_LABEL}\.)++(?:xn--[a-z0-9-]+|[\p{{L}}\p{{M}}]{{2,}})"
+_HOST = rf"(?:{_LABEL}\.)+(?:xn--[a-z0-9-]+|[\p{{L}}\p{{M}}]{{2,}})"
 _INNER = r"[^\s<>()?]"
 _BRACKETS = rf"\((?:{_INNER}|\({_INNER}*+\))*+\)"
 _PATH_END = r"[^\s<>()?!*\"'「」;:=,.$%\[\]~&|@]"

@@ -8,6 +8,7 @@ from beanie import PydanticObjectId
 from beanie.operators import In
 from pydantic import Field
 from pymongo import IndexModel
+from pymongo.asynchronous.client_session import AsyncClientSession
 
 from social.backing.mongo import BSON_ENCODERS, stored
 from social.moments import now
@@ -68,6 +69,11 @@ class Post(OfWorkspace):
         if before is not None:
             found = found.find(cls.id < before)
         return await found.sort("-_id").limit(limit).to_list()
+
+    async def forget(self, session: AsyncClientSession) -> None:
+        """Removes it."""
+        gone = {"_id": self.id, "workspace_id": self.workspace_id}
+        await self.get_pymongo_collection().delete_one(gone, session=session)
 
     @classmethod
     async def using(cls, caller: Caller, media_id: PydanticObjectId, *, most: int = 50) -> list["Post"]:

@@ -77,8 +77,12 @@ async def save(caller: Caller, post_id: str, revision: int, written: Written, ba
     if post.draft or post.plan is None:
         await _known(caller, written)
         return await _changed(post, revision, _writing(written), {}, backing)
-    if all(each.state in FINAL for each in await Publication.of_post(caller, post.id)):
-        raise Conflict("This post has gone out and can no longer be edited. Make a copy to write it anew.")
+    states = {each.state for each in await Publication.of_post(caller, post.id)}
+    if states <= set(FINAL):
+        if State.ONLINE in states:
+            raise Conflict("This post has gone out and can no longer be edited. Make a copy to write it anew.")
+        await _known(caller, written)  # it failed everywhere: written anew it is a draft, to be planned again
+        return await _changed(post, revision, _writing(written) | {"draft": True, "plan": None}, {}, backing)
     contents = await _fitting(caller, written)
     return await _changed(post, revision, _writing(written), contents, backing)
 
@@ -136,7 +140,7 @@ async def delete(caller: Caller, post_id: str, revision: int, backing: Backing) 
                 raise _going_out(publication)
         await _post_changed(post, revision, {}, session)
         await Publication.forget(post.id, caller, session)
-        await post.delete(session=session)
+        await post.forget(session)
         await announce([_post_row(post, "post.deleted")], session)
 
     await backing.transaction(body)
@@ -159,10 +163,26 @@ async def move(caller: Caller, publication_id: str, when: Plan, backing: Backing
 
 
 async def cancel_one(caller: Caller, publication_id: str, backing: Backing) -> Publication:
-    """Takes one publication out. Conflict if it is going out or already gone."""
+    """Takes one publication out; a post of which nothing is left is a draft again.
+
+    Conflict if it is going out or already gone.
+    """
     publication = await _writable_publication(caller, publication_id)
-    changes = {"state": State.CANCELLED, "next_at": None, "prepare_at": None, "reason": None}
-    return await _change_and_tell(publication, changes, CHANGEABLE, backing)
+
+    async def body(session: AsyncClientSession) -> Publication:
+        cancelled = await _cancelled(publication, session)
+        if cancelled is None:
+            raise _going_out(publication)
+        rows = [row(cancelled)]
+        left = await Publication.of_post(caller, publication.post_id, session)
+        if all(each.state == State.CANCELLED for each in left):
+            post = await Post.found(caller, str(publication.post_id), session)
+            changed = await _post_changed(post, post.revision, {"draft": True, "plan": None}, session)
+            rows.append(_post_row(changed, "post.changed"))
+        await announce(rows, session)
+        return cancelled
+
+    return await backing.transaction(body)
 
 
 async def again(caller: Caller, publication_id: str, backing: Backing) -> Publication:

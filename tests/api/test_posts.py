@@ -201,6 +201,31 @@ async def test_an_edit_keeps_each_publications_own_date_and_wakes_nothing_that_w
     assert (seen[kept]["state"], seen[kept]["due_at"]) == ("planned", "2030-01-01T00:00:00Z")
 
 
+async def test_cancelling_the_last_publication_makes_the_post_a_draft_again(person: Person, account: str) -> None:
+    planned = await person.plan(await person.write("alone", account), at="2030-01-01T00:00:00Z")
+
+    await person.ask("DELETE", f"/publications/{planned['publications'][0]['id']}/plan")
+
+    seen = await person.ask("GET", f"/posts/{planned['id']}")
+    assert (seen["state"], seen["plan"]) == ("draft", None)
+    again = await person.plan(seen, at="2030-01-02T00:00:00Z")
+    assert [each["state"] for each in again["publications"]] == ["planned"]
+
+
+async def test_what_failed_can_be_written_anew_and_planned_again(
+    person: Person, account: str, engine: Running, sandbox: Sandbox
+) -> None:
+    await takes_more_than_its_server(await Account.get(account))
+    post = await person.until(await person.plan(await person.write("x" * 600, account), now=True), "failed")
+
+    edit = {"revision": post["revision"], "text": "shorter", "accounts": [account]}
+    edited = await person.ask("PUT", f"/posts/{post['id']}", json=edit)
+    assert edited["state"] == "draft"
+
+    await person.until(await person.plan(edited, now=True), "online")
+    assert sandbox.texts() == ["shorter"]
+
+
 async def test_an_account_added_when_the_time_has_passed_is_not_sent_to_unasked(
     person: Person, account: str, sandbox: Sandbox, engine: Running
 ) -> None:

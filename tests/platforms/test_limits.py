@@ -61,6 +61,7 @@ def test_a_grapheme_counts_once(text: str, expected: Any) -> None:
         ("https://example.org/" + "x" * 400, 23),
         ("see https://example.org/a.", 4 + 23 + 1),
         ("see https://example.org/a, and", 4 + 23 + 5),
+        ("see https://example.org.", 4 + 23 + 1),
         ("https://example.org/a!?", 23 + 2),
         ("(https://example.org/a)", 1 + 23 + 1),
         ("https://en.example.org/wiki/A_(b)", 23),

@@ -41,14 +41,21 @@ class Commands(monitoring.CommandListener):
 
 
 def conditions(command: dict[str, Any]) -> dict[str, Any]:
-    """The filter of a remembered command."""
+    """The filter of a remembered command, the parts of an `$and` as if they stood in it."""
     if "updates" in command:
-        return dict(command["updates"][0]["q"])
+        return _flat(command["updates"][0]["q"])
     if "deletes" in command:
-        return dict(command["deletes"][0]["q"])
+        return _flat(command["deletes"][0]["q"])
     if "pipeline" in command:
-        return next((dict(stage["$match"]) for stage in command["pipeline"] if "$match" in stage), {})
-    return dict(command.get("filter") or command.get("query") or {})
+        return next((_flat(stage["$match"]) for stage in command["pipeline"] if "$match" in stage), {})
+    return _flat(command.get("filter") or command.get("query") or {})
+
+
+def _flat(conditions: Any) -> dict[str, Any]:
+    flat = {name: value for name, value in conditions.items() if name != "$and"}
+    for part in conditions.get("$and", ()):
+        flat |= _flat(part)
+    return flat
 
 
 def collection(command: dict[str, Any]) -> str:
