@@ -11,6 +11,8 @@ from social.embedded.up import SERVERS_GRACE
 from tests.embedded.commands import Command, gone, refusal, running
 
 READY_WITHIN = 10.0  # seconds from the second start to the first answer, on a machine that has nothing else to do
+BUSY_WITHIN = 60.0  # on one that runs other tests beside it
+IDLE = 0.5  # processes that want each core, at most, on a machine that has nothing else to do
 
 
 def test_everything_starts_says_where_it_is_and_stops(tmp_path: Path) -> None:
@@ -44,7 +46,7 @@ def test_everything_starts_says_where_it_is_and_stops(tmp_path: Path) -> None:
         third.says("Ctrl-C stops everything")
         took = time.monotonic() - began
         print(f"start of `social up` on its data: {took:.1f} s, {busy():.1f} processes for each core")
-        assert took < READY_WITHIN * max(1, busy())
+        assert took < (READY_WITHIN if busy() < IDLE else BUSY_WITHIN)
         assert link(third) == (third.announced()["SOCIAL_PUBLIC_URL"], token)
 
         children = third.children()

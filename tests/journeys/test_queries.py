@@ -75,6 +75,7 @@ async def everything_done(
     publication = later["publications"][0]["id"]
     await person.ask("PUT", f"/publications/{publication}/plan", json={"at": "2030-01-01T00:00:00Z"})
     await person.ask("DELETE", f"/publications/{publication}/plan")
+    later = await person.ask("GET", f"/posts/{later['id']}")
     later = await person.plan(later, at="2031-01-01T00:00:00Z")
     later = await person.ask("DELETE", f"/posts/{later['id']}/plan", params={"revision": later["revision"]})
     await person.ask("POST", "/posts/checks", json={"text": "fits?", "accounts": [account["id"]]})

@@ -30,20 +30,21 @@ class Product:
         self.port = _free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self.log = folder / "product.log"
-        self._env = _environment(settings, self.url, self.port) | env
+        self.env = _environment(settings, self.url, self.port) | env
         self._process: subprocess.Popen[bytes] | None = None
 
-    def start(self, **env: str) -> Self:
-        """Starts it, with more of the environment for this start alone, and waits until it is ready."""
+    def start(self, *, ready: bool = True, **env: str) -> Self:
+        """Starts it, with more of the environment for this start alone; waits until it is `ready`, if it has a door."""
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(
                 [sys.executable, "-m", "social", "serve"],
-                env={**os.environ, **self._env, **env},
+                env={**os.environ, **self.env, **env},
                 stdout=log,
                 stderr=log,
                 start_new_session=True,
             )
-        self._wait_until_ready()
+        if ready:
+            self._wait_until_ready()
         return self
 
     @property

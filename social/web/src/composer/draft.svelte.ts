@@ -73,10 +73,11 @@ export class Draft {
     return this.plan !== null;
   }
 
-  /** It is going out, or gone: the server takes no more changes. */
+  /** It is going out, or online: the server takes no more changes. What failed everywhere may be written anew. */
   get isFrozen(): boolean {
     const states = this.publications.map(({ state }) => state);
-    return this.isPlanned && states.length > 0 && (states.some((state) => GOING_OUT.has(state)) || states.every((state) => FINAL.has(state)));
+    const isOver = states.includes("online") && states.every((state) => FINAL.has(state));
+    return this.isPlanned && (isOver || states.some((state) => GOING_OUT.has(state)));
   }
 
   /** What is not saved yet will be, without anybody doing anything. */
