@@ -20,7 +20,7 @@ from social.backing import Backing, mongo, redis
 from social.moments import now, rfc3339
 from social.people.roles import Role
 from social.publishing.documents import Publication
-from social.publishing.states import FINAL, State
+from social.publishing.states import State
 
 ANSWERS_IN = 1.0  # seconds; a part that takes longer is away
 PROXIED = ("forwarded", "x-forwarded-for", "x-real-ip", "via")
@@ -50,9 +50,8 @@ class Ready(msgspec.Struct, kw_only=True):
 
 
 class Overdue(msgspec.Struct, kw_only=True):
-    """The publication that has waited longest for its turn; `seconds` since it should have been looked at."""
+    """What has waited longest for its turn, whosever it is; `seconds` since it should have been looked at."""
 
-    id: str
     state: State
     next_at: str
     seconds: float
@@ -151,17 +150,12 @@ async def _waiting(backing: Backing) -> int | None:
 
 
 async def _overdue(at: datetime) -> Overdue | None:
-    due = {"state": {"$in": [state for state in State if state not in FINAL]}, "next_at": {"$lt": at}}
     with pymongo.timeout(ANSWERS_IN):
-        found = await Publication.engine().find_one(due, {"state": 1, "next_at": 1}, sort=[("next_at", 1)])
+        found = await Publication.longest_overdue(at)
     if found is None:
         return None
-    return Overdue(
-        id=str(found["_id"]),
-        state=State(found["state"]),
-        next_at=rfc3339(found["next_at"]),
-        seconds=round((at - found["next_at"]).total_seconds(), 3),
-    )
+    state, next_at = found
+    return Overdue(state=state, next_at=rfc3339(next_at), seconds=round((at - next_at).total_seconds(), 3))
 
 
 def _near(connection: Connection) -> bool:

@@ -165,7 +165,8 @@ class Publication(OfWorkspace):
         states: Sequence[State] = CHANGEABLE,
         in_doubt: bool | None = False,
     ) -> "Publication | None":
-        """Sets `changes` if it is still in one of `states`, and takes it from whoever holds it. None if it is not.
+        """Sets `changes` if it is still in one of `states`, and takes it from whoever holds it. None if it is not, or
+        if its content was changed since `publication` was read: what must be prepared is decided by the content.
 
         What may be online already (`in_doubt`) is left alone unless the caller means just that, or (None) either.
         """
@@ -173,7 +174,12 @@ class Publication(OfWorkspace):
         doubt: Json = {} if in_doubt is None else {"ambiguous": in_doubt}
         return cls._read(
             await cls.engine().find_one_and_update(
-                {"_id": publication.id, "workspace_id": publication.workspace_id, "state": {"$in": list(states)}}
+                {
+                    "_id": publication.id,
+                    "workspace_id": publication.workspace_id,
+                    "rev": publication.rev,
+                    "state": {"$in": list(states)},
+                }
                 | doubt,
                 {"$set": free | changes},
                 return_document=True,
@@ -227,6 +233,20 @@ class Publication(OfWorkspace):
             {"$group": {"_id": "$account_id", "first": {"$min": "$next_at"}}},
             {"$sort": {"first": 1}},
         ]
+        return [found["_id"] async for found in await cls.engine().aggregate(stages)]
+
+    @classmethod
+    async def accounts_left(cls, before: datetime, *, most: int) -> list[ObjectId]:
+        """Accounts with something queued or armed that nobody has touched since `before` (UTC).
+
+        Most of it only waits in a long line. But who stamps or arms after its lane was lost, and dies, leaves what no
+        lane's lease tells of.
+        """
+        left = {
+            "$or": [{"state": State.QUEUED, "next_at": {"$lt": before}}, {"state": State.SENDING}],
+            "updated_at": {"$lt": before},
+        }
+        stages: list[Json] = [{"$match": left}, {"$limit": most}, {"$group": {"_id": "$account_id"}}]
         return [found["_id"] async for found in await cls.engine().aggregate(stages)]
 
     @classmethod
@@ -291,15 +311,21 @@ class Publication(OfWorkspace):
 
     @classmethod
     async def conclude(
-        cls, id: ObjectId, changes: Json, session: AsyncClientSession, *, token: str | None
+        cls,
+        id: ObjectId,
+        changes: Json,
+        session: AsyncClientSession,
+        *,
+        token: str | None,
+        state: State = State.SENDING,
     ) -> "Publication | None":
-        """Writes what became of an armed one. None if the claim `token` no longer holds it.
+        """Writes what became of an armed one, or of one in `state`. None if the claim `token` no longer holds it.
 
         The owner stays written down: whether it is dead decides how long a look must go on.
         """
         return cls._read(
             await cls.engine().find_one_and_update(
-                {"_id": id, "token": token, "state": State.SENDING},
+                {"_id": id, "token": token, "state": state},
                 {"$set": changes | {"token": None}},
                 return_document=True,
                 session=session,
@@ -380,6 +406,13 @@ class Publication(OfWorkspace):
         }
         found = await cls.engine().find_one(waits, {"next_at": 1}, sort=[("next_at", 1)])
         return found["next_at"] if found else None
+
+    @classmethod
+    async def longest_overdue(cls, at: datetime) -> tuple[State, datetime] | None:
+        """State and `next_at` of what should have been looked at longest before `at` (UTC); None if nothing waits."""
+        due = {"state": {"$in": [state for state in State if state not in FINAL]}, "next_at": {"$lt": at}}
+        found = await cls.engine().find_one(due, {"state": 1, "next_at": 1}, sort=[("next_at", 1)])
+        return (State(found["state"]), found["next_at"]) if found else None
 
     @classmethod
     async def _take(cls, due: Json, work: Work, changes: Json, *, order: str, most: int) -> list["Publication"]:

@@ -43,4 +43,7 @@ async def look(backing: Backing) -> None:
         return
     await Lane.free_the_dead(backing.owner)
     ahead = timedelta(seconds=backing.settings.times.look_ahead)
-    await asyncio.gather(send_due(now() + ahead, backing), settle_due(backing), prepare_due(backing))
+    works = (send_due(now() + ahead, backing), settle_due(backing), prepare_due(backing))
+    for outcome in await asyncio.gather(*works, return_exceptions=True):  # one that fails lets go of no other's send
+        if isinstance(outcome, BaseException):
+            raise outcome

@@ -88,7 +88,9 @@ class Lane(Document):
 
         What is due on them is stamped as this claim's. None if there is nothing to take or others were faster.
         """
-        wanted = list(dict.fromkeys([*await cls._abandoned(most), *await Publication.accounts_due(before, most=most)]))
+        abandoned, due = await cls._abandoned(most), await Publication.accounts_due(before, most=most)
+        left = await Publication.accounts_left(now() - timedelta(seconds=2 * times.lease), most=most)
+        wanted = list(dict.fromkeys([*abandoned, *due, *left]))
         if not wanted:
             return None
         token, asked = secrets.token_hex(12), time.monotonic()

@@ -188,7 +188,8 @@ async def cancel_one(caller: Caller, publication_id: str, backing: Backing) -> P
 async def again(caller: Caller, publication_id: str, backing: Backing) -> Publication:
     """Tries now what waits, is held, failed, was missed or cancelled. What is in doubt is looked for first.
 
-    What had ended gets a new revision and a new key at the platform. Conflict for what is planned, going out or online.
+    What had ended gets a new revision and a new key at the platform. Conflict for what is planned, going out or online,
+    and where the post is a draft again: its words may have changed since.
     """
     publication = await _writable_publication(caller, publication_id)
     if publication.ambiguous and publication.state in (State.HELD, State.WAITING, State.UNCONFIRMED):
@@ -214,7 +215,7 @@ async def verdict(
 ) -> Publication:
     """The person looked: it is there (online, on their word), or it is not (sent again as a new revision).
 
-    Conflict where there is no doubt.
+    Conflict where there is no doubt, and for "it is not" while we are still checking.
     """
     publication = await _writable_publication(caller, publication_id)
     if not publication.ambiguous or publication.state not in (State.HELD, State.UNCONFIRMED):
@@ -222,6 +223,8 @@ async def verdict(
     if is_there:
         await went_out(publication, Receipt(id=url or "", url=url, evidence="person"), backing)
         return await Publication.found(caller, publication_id)
+    if publication.state != State.HELD:  # the first one may still land: two keys would make two posts
+        raise Conflict("We are still checking this ourselves. Wait until we ask you.", state=publication.state)
     changes = _dated(publication.content, at_the_instant(now(), publication.zone), publication) | _renewed(publication)
     changes |= {"state": State.PLANNED, "reason": None, "tries": 0, "ambiguous": False, "refusal": None}
     sent_again = await _change_and_tell(publication, changes, (publication.state,), backing, in_doubt=True)
@@ -266,6 +269,8 @@ async def _changed(
         present = await Publication.find(
             {"workspace_id": post.workspace_id, "post_id": post.id}, session=session
         ).to_list()
+        if changes.get("draft") and any(each.state not in FINAL for each in present):
+            raise Conflict("It was tried again just now. Look at it again, then save.", stale=True)
         known = {publication.account_id: publication for publication in present}
         await Lane.exist(list(contents), session)
         told = [
@@ -371,13 +376,25 @@ async def _change_and_tell(
     publication: Publication, changes: Json, states: tuple[State, ...], backing: Backing, *, in_doubt: bool = False
 ) -> Publication:
     async def body(session: AsyncClientSession) -> Publication:
+        if publication.state in REVIVABLE:
+            await _still_planned(publication, session)
         changed = await Publication.change(publication, changes, session, states=states, in_doubt=in_doubt)
         if changed is None:
-            raise _going_out(publication)
+            raise Conflict(
+                "It was changed just now, or is going out. Look at it again.", publication_id=str(publication.id)
+            )
         await announce([row(changed)], session)
         return changed
 
     return await backing.transaction(body)
+
+
+async def _still_planned(publication: Publication, session: AsyncClientSession) -> None:
+    """Conflict if its post is a draft. Writes to the post, so that of two changes at once one sees the other."""
+    planned = {"_id": publication.post_id, "workspace_id": publication.workspace_id, "draft": False}
+    seen = await Post.get_pymongo_collection().update_one(planned, {"$set": {"updated_at": now()}}, session=session)
+    if not seen.matched_count:
+        raise Conflict("Its post is a draft again. Plan the post to send it.", state=publication.state)
 
 
 async def _writable_publication(caller: Caller, publication_id: str) -> Publication:

@@ -5,7 +5,9 @@ No visible effect, so it may be repeated freely; each result is saved at once, s
 
 import asyncio
 import secrets
-from datetime import timedelta
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from datetime import datetime, timedelta
 from typing import Any
 
 import structlog
@@ -40,8 +42,30 @@ async def prepare_due(backing: Backing) -> None:
 
 def taken(backing: Backing) -> Work:
     """A lease of this process on the publications it is about to take. Every save begins it anew."""
-    until = now() + timedelta(seconds=backing.settings.times.lease)
-    return Work(token=secrets.token_hex(12), lease_until=until, owner=backing.owner)
+    return Work(token=secrets.token_hex(12), lease_until=_lease(backing), owner=backing.owner)
+
+
+@asynccontextmanager
+async def renewing(publication: Publication, work: Work, backing: Backing) -> AsyncIterator[None]:
+    """Keeps the lease while the block runs: a slow upload may take longer than one, and is not to begin anew."""
+
+    async def renew() -> None:
+        while True:
+            await asyncio.sleep(backing.settings.times.lease / 3)
+            with suppress(PyMongoError):
+                renewed = {"work.lease_until": _lease(backing)}
+                if await Publication.at_work(publication.id, renewed, work=work, rev=publication.rev) is None:
+                    return  # it is somebody else's now; the next save will tell
+
+    task = asyncio.create_task(renew())
+    try:
+        yield
+    finally:
+        task.cancel()
+
+
+def _lease(backing: Backing) -> datetime:
+    return now() + timedelta(seconds=backing.settings.times.lease)
 
 
 class _Lost(Exception):
@@ -49,19 +73,20 @@ class _Lost(Exception):
 
 
 async def _prepare(publication: Publication, work: Work, backing: Backing) -> None:
-    platform = PLATFORMS[publication.platform]
+    platform, account = PLATFORMS[publication.platform], None
     try:
-        await _told({}, publication, work, backing)
+        await _told({"work.lease_until": _lease(backing)}, publication, work, backing)  # it may have waited for room
         account = await Account.get(publication.account_id)
         if account is None or account.state != "connected":
             raise Disconnected("This account is no longer connected. Connect it again, then this can go out.")
-        prepared = await _made(platform, account, publication, work, backing)
+        async with renewing(publication, work, backing):
+            prepared = await _made(platform, account, publication, work, backing)
         await _told(_done(prepared, publication, platform) if prepared else _later(), publication, work, backing)
     except PlatformError as error:
         step = refused(error, tries=publication.tries, now=now(), times=backing.settings.times)
         written = publication.after(step) | {"prepare_at": step.again_at, "work": None}
         await _told(written, publication, work, backing)
-        await login_refused(publication, error, backing)
+        await login_refused(account, error, backing)
         log.info(
             "publication.not_prepared",
             publication=str(publication.id),
@@ -80,8 +105,7 @@ async def _made(
     """What the platform made of the media, once it is ready; None if it still works on it after a while."""
 
     async def save(prepared: Prepared) -> None:
-        renewed = now() + timedelta(seconds=backing.settings.times.lease)
-        saved = {"prepared": as_bson(prepared), "work.lease_until": renewed}
+        saved = {"prepared": as_bson(prepared), "work.lease_until": _lease(backing)}
         if await Publication.at_work(publication.id, saved, work=work, rev=publication.rev) is None:
             raise _Lost
 

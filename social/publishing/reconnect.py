@@ -21,14 +21,20 @@ LATE = Reason(code="late", text="Its time passed while the account was disconnec
 LOST = Reason(code="disconnected", text="This account is disconnected. Connect it again, then this can go out.")
 
 
-async def login_refused(publication: Publication, error: PlatformError, backing: Backing) -> None:
-    """If `error` says that the account's login is dead, everything planned on it is held, not only `publication`."""
-    if not isinstance(error, Disconnected):
+async def login_refused(account: Account | None, error: PlatformError, backing: Backing) -> None:
+    """If `error` says that the login of `account`, as it was used, is dead, everything planned on it is held.
+
+    It says nothing of a login made since: then what was held for the old one goes on.
+    """
+    if account is None or not isinstance(error, Disconnected):
         return
-    account = await Account.get(publication.account_id)
-    if account is not None and account.state == "connected":
-        await mark_disconnected(account, error, backing)
-        await account_lost(account, backing)
+    lost = await mark_disconnected(account, error, backing) if account.state == "connected" else None
+    if lost is not None:
+        await account_lost(lost, backing)
+        return
+    present = await Account.get(account.id)
+    if present is not None and present.state == "connected":
+        await account_back(present, backing)
 
 
 async def account_lost(account: Account, backing: Backing) -> None:
@@ -47,6 +53,8 @@ async def account_back(account: Account, backing: Backing) -> None:
             continue
         if publication.ambiguous:
             changes: Json = {"state": State.UNCONFIRMED, "next_at": now(), "reason": None}
+            if publication.refusal is not None and publication.refusal.kind == Disconnected.__name__:
+                changes["refusal"] = None  # it was about the old login
         elif publication.due_at > now():
             changes = {
                 "state": State.PLANNED,

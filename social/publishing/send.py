@@ -7,18 +7,19 @@ import os
 import signal
 import time
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
 
 import structlog
-from pymongo.errors import ConnectionFailure, PyMongoError
+from pymongo.errors import ConnectionFailure, DuplicateKeyError, PyMongoError
 
 from social.accounts.documents import Account
 from social.accounts.tokens import call_as
 from social.backing import Backing
 from social.backing.mongo import as_bson
-from social.errors import Disconnected, OutcomeUnknown, PlatformError
+from social.errors import Disconnected, OutcomeUnknown, PlatformError, QuotaSpent, RetryLater
 from social.moments import now
 from social.outbox.documents import announce
 from social.platforms import PLATFORMS
@@ -27,7 +28,7 @@ from social.publishing.documents import Attempt, Publication, Refusal
 from social.publishing.lanes import Claim, HeldLane, Lane
 from social.publishing.reconnect import login_refused
 from social.publishing.shown import row
-from social.publishing.states import Reason, State, Step, decide
+from social.publishing.states import Reason, State, Step, decide, repeatable
 
 log = structlog.get_logger()
 LANES = 500  # taken at one look
@@ -70,7 +71,6 @@ async def went_out(publication: Publication, receipt: Receipt, backing: Backing)
 async def _send_lane(lane: HeldLane, backing: Backing) -> None:
     """Sends what is due on one lane until nothing is, then lets the lane go. What it cannot send stays for others."""
     try:
-        account = await Account.get(lane.account_id)
         while not backing.stopping.is_set():
             line = await Publication.in_line(lane.account_id, token=lane.token, most=LINE)
             if not line and not await _more(lane, backing):
@@ -78,6 +78,7 @@ async def _send_lane(lane: HeldLane, backing: Backing) -> None:
             for publication in line:
                 if backing.stopping.is_set() or not await _still_ours(lane, backing):
                     break
+                account = await Account.get(lane.account_id)  # a lane may be held long, and a login be made anew
                 await _until(publication, backing)
                 await _send_one(publication, account, lane, backing)
             else:
@@ -93,7 +94,7 @@ async def _send_lane(lane: HeldLane, backing: Backing) -> None:
 async def _more(lane: HeldLane, backing: Backing) -> bool:
     """Whether it was held so long that more may have fallen due; that is then stamped, as by a new claim."""
     times = backing.settings.times
-    if time.monotonic() - lane.looked < times.tick:
+    if time.monotonic() - lane.looked < times.tick or not await Lane.renew(lane, times):
         return False
     lane.looked = time.monotonic()
     ahead = now() + timedelta(seconds=times.look_ahead)
@@ -121,6 +122,9 @@ async def _send_one(publication: Publication, account: Account | None, lane: Hel
     """One attempt at one publication, from the intent to the conclusion."""
     if backing.stopping.is_set() or publication.due_at > now():
         return
+    if not _may_go_out(publication):
+        await _look_first(publication, lane, backing)
+        return
     armed = (await Publication.arm([publication.id], token=lane.token)).get(publication.id)
     if armed is None:
         return  # edited, held, cancelled or taken over since it was read
@@ -129,7 +133,30 @@ async def _send_one(publication: Publication, account: Account | None, lane: Hel
         await _say(armed, backing)
         outcome = await _attempt(armed, account, lane, backing)
         crash_here("answered", backing)
-        await _conclude(armed, outcome, lane, backing)
+        await _conclude(armed, outcome, account, lane, backing)
+
+
+def _may_go_out(publication: Publication) -> bool:
+    """What may be online goes out again only while the platform would know it again. It may have waited since that was
+    decided: for its lane, or for an instance to be there at all."""
+    if not publication.ambiguous:
+        return True
+    platform = PLATFORMS[publication.platform]
+    first_sent_at = publication.first_sent_at or publication.due_at
+    return repeatable(platform.settles, first_sent_at, platform.replay_for, now())
+
+
+async def _look_first(publication: Publication, lane: HeldLane, backing: Backing) -> None:
+    """It may be online and its key is dead: it is settled once more instead of sent."""
+    reason = Reason(code="unknown", text="Too much time has passed since it was sent first. Checking again.")
+    doubt = publication.after(Step(state=State.UNCONFIRMED, again_at=now(), reason=reason))
+
+    async def body(session: Any) -> None:
+        doubted = await Publication.conclude(publication.id, doubt, session, token=lane.token, state=State.QUEUED)
+        if doubted is not None:
+            await announce([row(doubted)], session)
+
+    await backing.transaction(body)
 
 
 async def _attempt(
@@ -154,6 +181,7 @@ async def _attempt(
 async def _conclude(
     publication: Publication,
     outcome: Receipt | PlatformError,
+    account: Account | None,
     lane: HeldLane,
     backing: Backing,
 ) -> None:
@@ -173,7 +201,7 @@ async def _conclude(
         times=backing.settings.times,
     )
     written = publication.after(step) | {"answered_at": attempt.answered_at}
-    if publication.ambiguous and not isinstance(outcome, OutcomeUnknown):
+    if publication.ambiguous and not isinstance(outcome, OutcomeUnknown | RetryLater | QuotaSpent):
         written["refusal"] = as_bson(
             Refusal(kind=type(outcome).__name__, sentence=outcome.sentence, until=getattr(outcome, "until", None))
         )
@@ -184,9 +212,10 @@ async def _conclude(
         if concluded is not None:
             await announce([row(concluded)], session)
 
-    await _insist(partial(backing.transaction, body))
+    with suppress(DuplicateKeyError):  # an earlier commit had succeeded, only its answer was lost
+        await _insist(partial(backing.transaction, body))
     _log(publication, outcome, step.state)
-    await login_refused(publication, outcome, backing)
+    await login_refused(account, outcome, backing)
 
 
 async def _insist(write: Callable[[], Awaitable[None]]) -> None:

@@ -15,7 +15,7 @@ from social.outbox.documents import announce
 from social.platforms import PLATFORMS
 from social.platforms.contract import Receipt, Sought
 from social.publishing.documents import Attempt, Publication, Refusal, Work
-from social.publishing.prepare import taken
+from social.publishing.prepare import renewing, taken
 from social.publishing.reconnect import login_refused
 from social.publishing.send import went_out
 from social.publishing.shown import row
@@ -33,12 +33,15 @@ async def settle_due(backing: Backing) -> None:
 
 
 async def _settle(publication: Publication, work: Work, backing: Backing) -> None:
+    account = None
     try:
         fact = await Attempt.receipt_for(publication)
         if fact is not None and fact.receipt is not None:  # the answer had been written down before the owner died
             await went_out(publication, fact.receipt, backing)
             return
-        found = await _looked(publication, backing)
+        account = await Account.get(publication.account_id)
+        async with renewing(publication, work, backing):
+            found = await _looked(publication, account, backing)
         if found is not None:
             await went_out(publication, found, backing)
         else:
@@ -47,14 +50,13 @@ async def _settle(publication: Publication, work: Work, backing: Backing) -> Non
     except PlatformError as error:
         step = looked_in_vain(error, looks=publication.looks, now=now(), times=backing.settings.times)
         await _written(step, publication, work, backing)
-        await login_refused(publication, error, backing)
+        await login_refused(account, error, backing)
     except PyMongoError as error:  # the lease runs out and somebody looks again
         log.warning("publication.settling_interrupted", publication=str(publication.id), error=type(error).__name__)
 
 
-async def _looked(publication: Publication, backing: Backing) -> Receipt | None:
+async def _looked(publication: Publication, account: Account | None, backing: Backing) -> Receipt | None:
     """What the platform shows of it, or None. PlatformError if it cannot be asked."""
-    account = await Account.get(publication.account_id)
     if account is None or account.state != "connected":
         raise Disconnected("This account is no longer connected. Connect it again.")
     sent_at = publication.sent_at or publication.due_at

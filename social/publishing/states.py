@@ -84,6 +84,10 @@ def decide(outcome: Receipt | PlatformError, *, tries: int, ambiguous: bool, now
                 reason=Reason(code="unknown", text="The answer was lost. Checking whether it went out."),
                 ambiguous=True,
             )
+        case QuotaSpent() | RetryLater() if ambiguous:
+            # It says nothing of the earlier one, which is looked for when the platform may be asked again.
+            step = refused(outcome, tries=0, now=now, times=times)
+            return msgspec.structs.replace(step, state=State.UNCONFIRMED, counts=False)
         case _ if ambiguous:
             return Step(
                 state=State.UNCONFIRMED,
@@ -149,7 +153,7 @@ def settled(
         )
     if settles == "rkey" and refusal is None:
         return _repeat(now)
-    if settles in {"key", "handle"} and refusal is None and now < first_sent_at + replay_for:
+    if refusal is None and repeatable(settles, first_sent_at, replay_for, now):
         safe = max(timed_out, last_sent_at + backoff(attempts - 1, times)) if attempts > 1 else timed_out
         return _repeat(now) if now >= safe else _look(safe)
     proven = timed_out + timedelta(seconds=times.settle_dead if owner_dead else times.settle)
@@ -163,6 +167,12 @@ def settled(
         text = f"It did not go out. The platform's answer was lost {tries + 1} times."
         step = Step(state=State.FAILED, reason=Reason(code="exhausted", text=text), counts=True)
     return msgspec.structs.replace(step, ambiguous=False)
+
+
+def repeatable(settles: Settling, first_sent_at: datetime, replay_for: timedelta, now: datetime) -> bool:
+    """Whether the platform would know a second request for the same post as such: by its record key, or by a key that
+    still lives. Beyond that, what is in doubt must not be sent."""
+    return settles == "rkey" or (settles in {"key", "handle"} and now < first_sent_at + replay_for)
 
 
 def looked_in_vain(error: PlatformError, *, looks: int, now: datetime, times: Times) -> Step:

@@ -37,8 +37,9 @@ ENGINES = {
         {"state", "next_at", "$or"},
         {"state", "prepare_at", "$or"},
         {"state", "next_at", "prepare_at"},
+        {"$or", "updated_at"},
     ],
-    "accounts": [{"_id"}, {"_id", "token"}, {"state", "limits_read_at"}],
+    "accounts": [{"_id"}, {"_id", "token"}, {"_id", "state", "token"}, {"state", "limits_read_at"}],
     "attempts": [{"publication_id", "rev", "receipt"}],
 }
 

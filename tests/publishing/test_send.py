@@ -3,27 +3,35 @@
 import asyncio
 import dataclasses
 from datetime import timedelta
+from typing import Any
 
 import msgspec
 import pytest
+from pymongo.errors import AutoReconnect, PyMongoError
 
 from social.accounts.documents import Account
 from social.backing import Backing
+from social.backing.mongo import as_bson
 from social.errors import Conflict
 from social.jobs.running import Running
 from social.moments import now
 from social.people.roles import Caller
-from social.platforms.contract import Receipt
+from social.platforms import PLATFORMS
+from social.platforms.calls import Call
+from social.platforms.contract import Content, MediaItem, Prepared, Receipt, Save, Token
 from social.posts.when import at_the_instant
-from social.publishing import plan
+from social.publishing import due, plan, send
 from social.publishing.documents import Attempt, Publication
 from social.publishing.lanes import Lane
+from social.publishing.prepare import prepare_due
 from social.publishing.reconnect import account_back
 from social.publishing.send import send_due, went_out
 from social.publishing.settle import settle_due
 from social.publishing.states import State
 from tests.publishing.conftest import Connect, Planned, of, takes_more_than_its_server, until
 from tests.servers.sandbox import Sandbox
+
+PICTURE = MediaItem(media_id="m", key="k", mime="image/jpeg", bytes=1, width=1, height=1)
 
 
 async def test_what_is_due_goes_out_with_its_stamps_and_its_receipt(
@@ -369,3 +377,168 @@ async def test_what_is_held_for_a_person_stays_held_when_it_is_edited(
     await plan.again(caller, str(publication.id), backing)
     await until(post, State.ONLINE)
     assert sandbox.texts() == ["held, edited"]
+
+
+async def test_a_repeat_that_waited_beyond_its_keys_life_is_looked_for_and_not_sent(
+    planned: Planned, backing: Backing, sandbox: Sandbox
+) -> None:
+    post = await planned("stopped in between")
+    long_ago = now() - PLATFORMS["mastodon"].replay_for
+    repeat = {"state": State.WAITING, "ambiguous": True, "first_sent_at": long_ago, "sent_at": long_ago}
+    await Publication.engine().update_one({"post_id": post.id}, {"$set": repeat | {"attempt_no": 1}})
+
+    await send_due(now() + timedelta(seconds=1), backing)
+
+    publication = await of(post)
+    assert sandbox.texts() == []
+    assert (publication.state, publication.ambiguous, publication.attempt_no) == (State.UNCONFIRMED, True, 1)
+    assert publication.next_at is not None
+
+
+async def test_what_takes_longer_to_prepare_than_a_lease_is_prepared_once(
+    planned: Planned, backing: Backing, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun = 0
+
+    async def slowly(call: Call, content: Content, prepared: Prepared, save: Save) -> Prepared:
+        nonlocal begun
+        begun += 1
+        await asyncio.sleep(2.5)
+        return Prepared(media=("1",))
+
+    async def at_once(call: Call, prepared: Prepared) -> bool:
+        return True
+
+    monkeypatch.setitem(
+        PLATFORMS, "mastodon", dataclasses.replace(PLATFORMS["mastodon"], prepare=slowly, ready=at_once)
+    )
+    times = msgspec.structs.replace(backing.settings.times, lease=1)
+    hasty = dataclasses.replace(backing, settings=msgspec.structs.replace(backing.settings, times=times))
+    post = await planned("large", due_at=now() + timedelta(hours=1))
+    pictured = {"content.media": [as_bson(PICTURE)], "prepare_at": now()}
+    await Publication.engine().update_one({"post_id": post.id}, {"$set": pictured})
+
+    first = asyncio.create_task(prepare_due(hasty))
+    await asyncio.sleep(1.5)
+    await prepare_due(hasty)
+    await first
+
+    assert begun == 1
+    assert (await of(post)).state is State.PREPARED
+
+
+async def test_an_answer_to_an_old_token_says_nothing_of_a_login_made_since(
+    planned: Planned, account: Account, backing: Backing, engine: Running, sandbox: Sandbox
+) -> None:
+    later = await planned("later", due_at=now() + timedelta(hours=1))
+    sandbox.trouble(publish={"dead_token": True, "delay_before": 1, "count": 1})
+    post = await planned("now")
+    await until(post, State.SENDING)
+    fresh = (await asyncio.to_thread(sandbox.person, "ada", app_name="Social"))["access_token"]
+    sealed = account.sealed_token(Token(access=fresh), backing.vault)
+    await Account.get_pymongo_collection().update_one({"_id": account.id}, {"$set": {"token": sealed}})
+
+    await until(post, State.HELD)
+    await asyncio.sleep(0.3)
+
+    found = await Account.get(account.id)
+    assert found is not None
+    assert found.state == "connected"
+    assert (await of(later)).state is State.PLANNED
+
+
+async def test_what_a_holder_took_after_its_lane_was_lost_goes_out_all_the_same(
+    planned: Planned, backing: Backing, sandbox: Sandbox
+) -> None:
+    await planned("first")
+    times = backing.settings.times
+    lost = await Lane.claim(now() + timedelta(seconds=1), owner=backing.owner, times=times, most=10)
+    assert lost is not None
+    await Lane.engine().update_many({}, {"$set": {"lease_until": now() - timedelta(seconds=1)}})
+    await send_due(now() + timedelta(seconds=1), backing)
+    post = await planned("second")
+    lost.lanes[0].looked -= times.tick
+    await send._more(lost.lanes[0], backing)
+
+    await send_due(now() + timedelta(seconds=1), backing)
+
+    assert sandbox.texts() == ["first", "second"]
+    assert (await of(post)).state is State.ONLINE
+
+
+@pytest.mark.parametrize("state", [State.QUEUED, State.SENDING])
+async def test_what_is_in_nobodys_lane_is_found(
+    state: State, planned: Planned, backing: Backing, sandbox: Sandbox
+) -> None:
+    post = await planned("nobody's")
+    long_ago = now() - 3 * timedelta(seconds=backing.settings.times.lease)
+    left = {"state": state, "token": "gone", "updated_at": long_ago, "sent_at": long_ago, "next_at": long_ago}
+    await Publication.engine().update_one({"post_id": post.id}, {"$set": left})
+
+    await send_due(now() + timedelta(seconds=1), backing)
+
+    assert (await of(post)).state is (State.ONLINE if state is State.QUEUED else State.UNCONFIRMED)
+
+
+async def test_a_look_that_fails_does_not_let_go_of_what_is_being_sent(
+    planned: Planned, backing: Backing, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def away(backing: Backing) -> None:
+        raise AutoReconnect("away")
+
+    monkeypatch.setattr(due, "prepare_due", away)
+    sandbox.trouble(publish={"delay_before": 0.5})
+    await planned("still in hand")
+
+    with pytest.raises(PyMongoError):
+        await due.look(backing)
+
+    assert sandbox.texts() == ["still in hand"]
+
+
+async def test_a_conclusion_whose_commit_was_not_heard_of_is_written_once(
+    planned: Planned, backing: Backing, sandbox: Sandbox
+) -> None:
+    @dataclasses.dataclass(frozen=True, kw_only=True)
+    class Deaf(Backing):
+        missed: list[int] = dataclasses.field(default_factory=list)
+
+        async def transaction(self, body: Any) -> Any:
+            answer = await super().transaction(body)
+            if not self.missed:
+                self.missed.append(1)
+                raise AutoReconnect("committed, but who knows")
+            return answer
+
+    deaf = Deaf(**{field.name: getattr(backing, field.name) for field in dataclasses.fields(backing)})
+    sandbox.trouble(publish={"dead_token": True})
+    post = await planned("once written")
+
+    await send_due(now() + timedelta(seconds=1), deaf)
+
+    assert (await of(post)).state is State.HELD
+    assert await Attempt.find({}).count() == 1
+    assert (await Lane.find_one({})).token is None  # type: ignore[union-attr]
+
+
+async def test_a_refusal_for_the_lost_login_is_not_believed_once_it_is_back(
+    planned: Planned, account: Account, backing: Backing, sandbox: Sandbox
+) -> None:
+    post = await planned("in doubt")
+    sent = now() - timedelta(seconds=10)
+    doubt = {
+        "state": State.HELD,
+        "reason": {"code": "disconnected", "text": "gone"},
+        "next_at": None,
+        "ambiguous": True,
+        "attempt_no": 2,
+        "sent_at": sent,
+        "first_sent_at": sent,
+        "refusal": {"kind": "Disconnected", "sentence": "gone"},
+    }
+    await Publication.engine().update_one({"post_id": post.id}, {"$set": doubt})
+
+    await account_back(account, backing)
+    await settle_due(backing)
+
+    assert (await of(post)).state is State.WAITING

@@ -15,8 +15,8 @@ from social.errors import (
     RetryLater,
     TokenExpired,
 )
-from social.platforms.contract import Receipt
-from social.publishing.states import TRIES, State, Step, backoff, decide, looked_in_vain, overall, settled
+from social.platforms.contract import Receipt, Settling
+from social.publishing.states import TRIES, State, Step, backoff, decide, looked_in_vain, overall, repeatable, settled
 from social.settings import Times
 
 NOW = datetime(2026, 3, 29, 12, 0, tzinfo=UTC)
@@ -70,8 +70,9 @@ def test_a_lost_answer_is_unconfirmed_never_failed_however_often_it_was_tried() 
 def test_a_refusal_is_not_believed_while_an_earlier_attempt_may_be_online(refusal: PlatformError) -> None:
     step = decided(refusal, ambiguous=True)
 
-    assert step.state is State.UNCONFIRMED
+    assert (step.state, step.counts) == (State.UNCONFIRMED, False)
     assert step.ambiguous is None  # the doubt stays
+    assert step.again_at is not None
 
 
 @pytest.mark.parametrize(
@@ -139,6 +140,18 @@ def test_repeats_with_a_key_come_at_growing_distances(attempts: int, distance: i
     early, late = look(after=distance - 1, attempts=attempts), look(after=distance, attempts=attempts)
 
     assert (early.state, late.state) == (State.UNCONFIRMED, State.WAITING)
+
+
+@pytest.mark.parametrize(
+    ("settles", "life", "expected"),
+    [("rkey", 0, True), ("key", 51, True), ("key", 50, False), ("handle", 50, False), ("search", 51, False)],
+)
+def test_what_may_be_online_is_repeated_only_while_the_platform_would_know_it_again(
+    settles: Settling, life: int, expected: bool
+) -> None:
+    first_sent_at = NOW - timedelta(minutes=50)
+
+    assert repeatable(settles, first_sent_at, timedelta(minutes=life), NOW) is expected
 
 
 def test_with_a_record_key_it_is_sent_again_at_once() -> None:

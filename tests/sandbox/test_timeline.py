@@ -1,35 +1,21 @@
 """What a person sees of what is online, in a real browser."""
 
-import shutil
 from collections.abc import AsyncIterator, Callable
 from urllib.parse import urlencode
 
 import pytest
-from playwright.async_api import Page, async_playwright, expect
+from playwright.async_api import Page, expect
 
 from tests.sandbox.conftest import Caller, png
+from tests.servers.browser import chromium, window
 from tests.servers.sandbox import Sandbox
-
-CHROMIUM = shutil.which("chromium")
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium here: apt-get install chromium")
-
-ARGUMENTS = [
-    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
-    "--disable-component-update", "--disable-sync",
-]  # fmt: skip
 
 
 @pytest.fixture
 async def page() -> AsyncIterator[Page]:
     """A browser page that fails the test on any complaint of the browser's, a broken policy among them."""
-    async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
-        page = await browser.new_page()
-        complaints: list[str] = []
-        page.on("console", lambda message: complaints.append(message.text) if message.type == "error" else None)
-        page.on("pageerror", lambda error: complaints.append(str(error)))
+    async with chromium() as browser, window(browser) as (page, complaints):
         yield page
-        await browser.close()
         assert complaints == []
 
 

@@ -4,6 +4,7 @@ import os
 import shutil
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from ctypes.util import find_library
 
 import pytest
 from playwright.async_api import Browser, BrowserContext, ConsoleMessage, Page, async_playwright
@@ -17,10 +18,12 @@ DESKTOP, PHONE = {"width": 1280, "height": 900}, {"width": 390, "height": 844}
 
 @asynccontextmanager
 async def chromium() -> AsyncIterator[Browser]:
-    """A browser for as long as the block lasts. Skips the test, by name, where there is none."""
+    """A browser for as long as the block lasts. Skips the test, naming what is missing, where there can be none."""
     program = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
     if program is None:
         pytest.skip("Chromium is missing: apt-get install chromium")
+    if find_library("atomic") is None:  # Playwright brings a node of its own, which wants it
+        pytest.skip("libatomic is missing: apt-get install libatomic1")
     async with async_playwright() as playwright:
         browser = await playwright.chromium.launch(executable_path=program, args=list(FLAGS))
         yield browser

@@ -578,7 +578,6 @@ export interface components {
         };
         /** Overdue */
         Overdue: {
-            id: string;
             state: components["schemas"]["State"];
             next_at: string;
             seconds: number;
