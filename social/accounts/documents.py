@@ -47,6 +47,7 @@ class Account(OfWorkspace):
 
     noun = "account"
 
+    id: PydanticObjectId = Field(default_factory=PydanticObjectId)
     platform: str
     realm: Realm
     origin: str  # scheme and host of its server

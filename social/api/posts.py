@@ -25,7 +25,7 @@ from social.platforms import PLATFORMS
 from social.posts.documents import Attached, Post, Written
 from social.publishing import plan
 from social.publishing.documents import Publication
-from social.publishing.plan import Verdict
+from social.publishing.fitting import Verdict, verdicts
 from social.publishing.shown import PublicationOut, shown
 from social.publishing.states import overall
 
@@ -136,7 +136,7 @@ class PostController(Controller):
     @post("/checks", summary="Would it fit?", guards=[needs("author")], status_code=HTTP_200_OK)
     async def check(self, data: JSONBody[PostIn], caller: NamedDependency[Caller]) -> list[Verdict]:
         """What each chosen account would say to this. Nothing is saved."""
-        return await plan.verdicts(caller, _written(data))
+        return await verdicts(caller, _written(data))
 
     @get("/{post_id:str}", summary="One post", guards=[needs("viewer")])
     async def read(

@@ -398,16 +398,6 @@ class Publication(OfWorkspace):
         )
 
     @classmethod
-    async def oldest_overdue(cls) -> datetime | None:
-        """The due time of what should have been looked at longest ago, or None if nothing waits."""
-        waits = {
-            "state": {"$in": [*CLAIMABLE, State.UNCONFIRMED]},
-            "next_at": {"$lt": now() - timedelta(seconds=5), "$type": "date"},
-        }
-        found = await cls.engine().find_one(waits, {"next_at": 1}, sort=[("next_at", 1)])
-        return found["next_at"] if found else None
-
-    @classmethod
     async def longest_overdue(cls, at: datetime) -> tuple[State, datetime] | None:
         """State and `next_at` of what should have been looked at longest before `at` (UTC); None if nothing waits."""
         due = {"state": {"$in": [state for state in State if state not in FINAL]}, "next_at": {"$lt": at}}

@@ -8,27 +8,23 @@ import uuid
 from collections.abc import Mapping
 from typing import Any
 
-import msgspec
 from beanie import PydanticObjectId
-from beanie.operators import In
 from bson import ObjectId
 from pymongo.asynchronous.client_session import AsyncClientSession
 
 from social.accounts.documents import Account
 from social.backing import Backing
 from social.backing.mongo import as_bson
-from social.errors import Conflict, Forbidden, Invalid, NotFound, Wrong
-from social.media.documents import Media
+from social.errors import Conflict, Forbidden, Invalid, Wrong
 from social.moments import now
 from social.outbox.documents import Row, announce
 from social.people.roles import Caller, Role, allowed
-from social.platforms import PLATFORMS
-from social.platforms.contract import Content, Limits, Receipt
-from social.posts import check, compose
+from social.platforms.contract import Content, Receipt
 from social.posts.documents import Post, Written
 from social.posts.when import Plan, at_the_instant, must_be_ahead
 from social.publishing.documents import Publication, preparing_begins
 from social.publishing.due import hint
+from social.publishing.fitting import fitting, known
 from social.publishing.lanes import Lane
 from social.publishing.send import went_out
 from social.publishing.shown import row
@@ -39,18 +35,9 @@ REVIVABLE = (State.FAILED, State.CANCELLED, State.MISSED)
 Json = dict[str, Any]
 
 
-class Verdict(msgspec.Struct, frozen=True, kw_only=True):
-    """One account's view of what was written: its length in the platform's counting, and everything that is wrong."""
-
-    account_id: str
-    length: int
-    limit: int
-    problems: list[Wrong]
-
-
 async def create(caller: Caller, written: Written, backing: Backing) -> Post:
     """A new draft. Invalid if it names accounts, media or platforms that are not there."""
-    await _known(caller, written)
+    await known(caller, written)
     post = Post(
         workspace_id=caller.workspace_id,
         written=written,
@@ -75,15 +62,15 @@ async def save(caller: Caller, post_id: str, revision: int, written: Written, ba
     """
     post = await writable(caller, post_id)
     if post.draft or post.plan is None:
-        await _known(caller, written)
+        await known(caller, written)
         return await _changed(post, revision, _writing(written), {}, backing)
     states = {each.state for each in await Publication.of_post(caller, post.id)}
     if states <= set(FINAL):
         if State.ONLINE in states:
             raise Conflict("This post has gone out and can no longer be edited. Make a copy to write it anew.")
-        await _known(caller, written)  # it failed everywhere: written anew it is a draft, to be planned again
+        await known(caller, written)  # it failed everywhere: written anew it is a draft, to be planned again
         return await _changed(post, revision, _writing(written) | {"draft": True, "plan": None}, {}, backing)
-    contents = await _fitting(caller, written)
+    contents = await fitting(caller, written)
     return await _changed(post, revision, _writing(written), contents, backing)
 
 
@@ -94,7 +81,7 @@ async def plan(caller: Caller, post_id: str, revision: int, when: Plan, backing:
     """
     post = await writable(caller, post_id)
     must_be_ahead(when, now())
-    contents = await _fitting(caller, post.written)
+    contents = await fitting(caller, post.written)
     planned = await _changed(post, revision, {"plan": as_bson(when), "draft": False}, contents, backing, to=when)
     await hint(when.due_at, backing)
     return planned
@@ -156,7 +143,7 @@ async def move(caller: Caller, publication_id: str, when: Plan, backing: Backing
             if publication.state in GOING_OUT
             else Conflict("It is no longer planned. Plan its post again.")
         )
-    changes = _dated(publication.content, when, publication) | {"state": State.PLANNED, "reason": None, "tries": 0}
+    changes = _dated(when, publication) | {"state": State.PLANNED, "reason": None, "tries": 0}
     moved = await _change_and_tell(publication, changes, CHANGEABLE, backing)
     await hint(when.due_at, backing)
     return moved
@@ -199,9 +186,7 @@ async def again(caller: Caller, publication_id: str, backing: Backing) -> Public
         raise Conflict("There is nothing to try again: it is planned, going out or online.", state=publication.state)
     changes = {"state": State.PLANNED, "reason": None, "tries": 0}
     if publication.state in REVIVABLE:
-        changes |= _dated(publication.content, at_the_instant(now(), publication.zone), publication) | _renewed(
-            publication
-        )
+        changes |= _dated(at_the_instant(now(), publication.zone), publication) | _renewed(publication)
     else:
         at = max(now(), publication.due_at)  # one that was held before its time still waits for it
         changes |= {"next_at": at, "prepare_at": now() if publication.prepare_at else publication.prepare_for(at)}
@@ -225,17 +210,11 @@ async def verdict(
         return await Publication.found(caller, publication_id)
     if publication.state != State.HELD:  # the first one may still land: two keys would make two posts
         raise Conflict("We are still checking this ourselves. Wait until we ask you.", state=publication.state)
-    changes = _dated(publication.content, at_the_instant(now(), publication.zone), publication) | _renewed(publication)
+    changes = _dated(at_the_instant(now(), publication.zone), publication) | _renewed(publication)
     changes |= {"state": State.PLANNED, "reason": None, "tries": 0, "ambiguous": False, "refusal": None}
     sent_again = await _change_and_tell(publication, changes, (publication.state,), backing, in_doubt=True)
     await hint(now(), backing)
     return sent_again
-
-
-async def verdicts(caller: Caller, written: Written) -> list[Verdict]:
-    """What each chosen account would say to this, by the same rules that hold when it is planned."""
-    accounts, media = await _known(caller, written)
-    return [_verdict(account, compose.content(written, account, media)) for account in accounts]
 
 
 async def writable(caller: Caller, post_id: str) -> Post:
@@ -271,10 +250,10 @@ async def _changed(
         ).to_list()
         if changes.get("draft") and any(each.state not in FINAL for each in present):
             raise Conflict("It was tried again just now. Look at it again, then save.", stale=True)
-        known = {publication.account_id: publication for publication in present}
+        there = {publication.account_id: publication for publication in present}
         await Lane.exist(list(contents), session)
         told = [
-            await _followed(changed, account, content, known.get(_id(account)), to, session)
+            await _followed(changed, account, content, there.get(account.id), to, session)
             for account, content in contents.values()
         ]
         if contents:
@@ -302,7 +281,7 @@ async def _followed(
         return await _inserted(post, account, content, when, session)
     if publication.state == State.ONLINE or (to is None and publication.state in REVIVABLE):
         return None
-    changes = _redated(publication, content, to) if to else {}
+    changes = _redated(publication, to) if to else {}
     if content != publication.content or publication.state in REVIVABLE:
         due_at = to.due_at if to else publication.due_at
         changes |= _renewed(publication) | {
@@ -319,7 +298,7 @@ async def _followed(
     return changed
 
 
-def _redated(publication: Publication, content: Content, to: Plan) -> Json:
+def _redated(publication: Publication, to: Plan) -> Json:
     """The new date's fields; nothing where it is the same, and nothing else changes either."""
     if (to.due_at, to.zone) == (publication.due_at, publication.zone) and publication.state in {
         State.PLANNED,
@@ -327,7 +306,7 @@ def _redated(publication: Publication, content: Content, to: Plan) -> Json:
         State.PREPARED,
     }:
         return {}
-    return _dated(content, to, publication) | {"state": State.PLANNED, "reason": None, "tries": 0}
+    return _dated(to, publication) | {"state": State.PLANNED, "reason": None, "tries": 0}
 
 
 async def _post_changed(post: Post, revision: int, changes: Json, session: AsyncClientSession) -> Post:
@@ -351,7 +330,7 @@ async def _inserted(
         id=id,
         workspace_id=post.workspace_id,
         post_id=post.id,
-        account_id=_id(account),
+        account_id=account.id,
         platform=account.platform,
         realm=account.realm,
         content=content,
@@ -403,7 +382,7 @@ async def _writable_publication(caller: Caller, publication_id: str) -> Publicat
     return publication
 
 
-def _dated(content: Content, when: Plan, publication: Publication) -> Json:
+def _dated(when: Plan, publication: Publication) -> Json:
     """The date's fields, and whether something must be prepared (again) for it."""
     return {
         "wall": when.wall,
@@ -439,7 +418,10 @@ def _writing(written: Written) -> Json:
 
 
 def _going_out(publication: Publication) -> Conflict:
-    return Conflict("It is going out right now and can no longer be changed.", publication_id=str(publication.id))
+    sentence = "It is going out right now and can no longer be changed."
+    if publication.ambiguous and publication.state == State.HELD:
+        sentence = "It may be online already. Say first whether it is there."
+    return Conflict(sentence, publication_id=str(publication.id))
 
 
 def _post_row(post: Post, type: Any) -> Row:
@@ -449,69 +431,3 @@ def _post_row(post: Post, type: Any) -> Row:
         post_id=str(post.id),
         data={"id": str(post.id), "revision": post.revision},
     )
-
-
-def _id(document: Account) -> PydanticObjectId:
-    if document.id is None:
-        raise NotFound("It is not there any more.")
-    return document.id
-
-
-# What was written, against what there is
-
-
-async def _known(caller: Caller, written: Written) -> tuple[list[Account], dict[str, Media]]:
-    """The accounts and files that `written` names, all of the caller's workspace. Invalid names those that are not."""
-    check.typed_options(written.options, PLATFORMS)
-    accounts = await Account.of(caller, In("_id", _ids(written.accounts))).to_list()
-    files = await Media.of(caller, In("_id", _ids([attached.id for attached in written.media]))).to_list()
-    media = {str(file.id): file for file in files}
-    have = {str(account.id) for account in accounts}
-    wrong = [
-        Wrong(f"/accounts/{at}", "There is no account with this id. Choose another.", "unknown")
-        for at, id in enumerate(written.accounts)
-        if id not in have
-    ]
-    wrong += [
-        Wrong(f"/media/{at}/id", "There is no file with this id. Upload it again.", "unknown")
-        for at, attached in enumerate(written.media)
-        if attached.id not in media
-    ]
-    if wrong:
-        raise Invalid("Part of this is not in your workspace.", wrong)
-    return sorted(accounts, key=lambda account: written.accounts.index(str(account.id))), media
-
-
-async def _fitting(caller: Caller, written: Written) -> dict[ObjectId, tuple[Account, Content]]:
-    """The content for each account, by its id. Invalid lists all problems of all accounts at once."""
-    accounts, media = await _known(caller, written)
-    contents: dict[ObjectId, tuple[Account, Content]] = {
-        _id(account): (account, compose.content(written, account, media)) for account in accounts
-    }
-    wrong = check.unfinished(written)
-    for account, content in contents.values():
-        wrong += [
-            Wrong(each.pointer, f"{account.handle}: {each.detail}", each.code)
-            for each in _verdict(account, content).problems
-        ]
-    if wrong:
-        raise Invalid("This cannot go out yet.", wrong)
-    return contents
-
-
-def _verdict(account: Account, content: Content) -> Verdict:
-    platform = PLATFORMS[account.platform]
-    limits: Limits = account.limits or platform.limits
-    problems = check.problems(content, limits, platform)
-    if account.state != "connected":
-        problems.append(Wrong("/accounts", "This account is disconnected. Connect it again first.", "disconnected"))
-    return Verdict(
-        account_id=str(account.id),
-        length=check.counted(content, limits, platform),
-        limit=limits.text,
-        problems=problems,
-    )
-
-
-def _ids(given: Any) -> list[ObjectId]:
-    return [ObjectId(id) for id in given if ObjectId.is_valid(id)]

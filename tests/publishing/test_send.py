@@ -18,15 +18,14 @@ from social.moments import now
 from social.people.roles import Caller
 from social.platforms import PLATFORMS
 from social.platforms.calls import Call
-from social.platforms.contract import Content, MediaItem, Prepared, Receipt, Save, Token
+from social.platforms.contract import Content, MediaItem, Prepared, Save, Token
 from social.posts.when import at_the_instant
-from social.publishing import due, plan, send
+from social.publishing import due, plan
 from social.publishing.documents import Attempt, Publication
 from social.publishing.lanes import Lane
 from social.publishing.prepare import prepare_due
 from social.publishing.reconnect import account_back
-from social.publishing.send import send_due, went_out
-from social.publishing.settle import settle_due
+from social.publishing.send import send_due
 from social.publishing.states import State
 from tests.publishing.conftest import Connect, Planned, of, takes_more_than_its_server, until
 from tests.servers.sandbox import Sandbox
@@ -99,38 +98,6 @@ async def test_accounts_do_not_wait_for_one_another(
     assert sandbox.texts() == ["all at once"] * 6
 
 
-@pytest.mark.parametrize(
-    "trouble", [{"status_after": 503}, {"hang_up": "after"}, {"truncated": True}, {"garbage": True}]
-)
-async def test_a_lost_answer_is_looked_for_and_never_sent_twice(
-    trouble: dict[str, object], planned: Planned, engine: Running, sandbox: Sandbox
-) -> None:
-    sandbox.trouble(publish={**trouble, "count": 1})
-    post = await planned("heard once")
-
-    publication = await until(post, State.ONLINE)
-
-    assert sandbox.texts() == ["heard once"]
-    assert publication.receipt is not None
-    assert publication.receipt.evidence == "lookup"
-    assert not publication.ambiguous
-
-
-async def test_a_request_that_got_lost_is_sent_again_with_the_same_key(
-    planned: Planned, engine: Running, sandbox: Sandbox
-) -> None:
-    sandbox.trouble(publish={"hang_up": "before", "count": 1})
-    post = await planned("on the second try")
-
-    publication = await until(post, State.ONLINE)
-
-    assert sandbox.texts() == ["on the second try"]
-    assert publication.attempt_no == 2
-    attempts = await Attempt.history(publication)
-    assert [attempt.outcome for attempt in attempts] == ["OutcomeUnknown", "Receipt"]
-    assert len({attempt.key for attempt in attempts}) == 1
-
-
 async def test_a_quota_is_waited_for_and_costs_no_try(planned: Planned, engine: Running, sandbox: Sandbox) -> None:
     sandbox.trouble(publish={"status": 429, "count": 1})
     post = await planned("patience")
@@ -180,105 +147,6 @@ async def test_a_dead_token_holds_all_of_the_account_until_it_is_back(
     assert (await of(later)).state is State.PLANNED
     passed = await of(post)
     assert (passed.state, passed.reason and passed.reason.code) == (State.HELD, "late")
-
-
-async def test_what_an_owner_left_in_the_air_is_settled_by_the_next(
-    planned: Planned, backing: Backing, sandbox: Sandbox
-) -> None:
-    post = await planned("left behind")
-    times = backing.settings.times
-    claim = await Lane.claim(now() + timedelta(seconds=1), owner=backing.owner, times=times, most=10)
-    assert claim is not None
-    armed = await Publication.arm([(await of(post)).id], token=claim.token)
-    assert len(armed) == 1
-    dead = msgspec.structs.replace(backing.owner, started=1)
-    await Lane.engine().update_many({}, {"$set": {"owner": msgspec.to_builtins(dead)}})
-    await Publication.engine().update_many({}, {"$set": {"owner": msgspec.to_builtins(dead)}})
-
-    assert await Lane.free_the_dead(backing.owner) == 1
-    await send_due(now() + timedelta(seconds=1), backing)
-
-    doubted = await of(post)
-    assert (doubted.state, doubted.ambiguous) == (State.UNCONFIRMED, True)
-    assert sandbox.texts() == []
-
-    await settle_due(backing)
-    await asyncio.sleep(0)
-    assert (await of(post)).state in (State.UNCONFIRMED, State.WAITING)
-
-
-async def test_a_lane_that_is_held_is_not_taken(planned: Planned, backing: Backing, sandbox: Sandbox) -> None:
-    await planned("mine")
-    times = backing.settings.times
-    first = await Lane.claim(now() + timedelta(seconds=1), owner=backing.owner, times=times, most=10)
-
-    second = await Lane.claim(now() + timedelta(seconds=1), owner=backing.owner, times=times, most=10)
-
-    assert first is not None
-    assert second is None
-
-
-async def test_a_lane_taken_over_has_a_higher_fence_and_the_old_holder_writes_nothing_more(
-    planned: Planned, backing: Backing
-) -> None:
-    post = await planned("twice owned")
-    times = backing.settings.times
-    first = await Lane.claim(now() + timedelta(seconds=1), owner=backing.owner, times=times, most=10)
-    assert first is not None
-    await Lane.engine().update_many({}, {"$set": {"lease_until": now() - timedelta(seconds=1)}})
-
-    second = await Lane.claim(now() + timedelta(seconds=1), owner=backing.owner, times=times, most=10)
-
-    assert second is not None
-    assert min(second.fences.values()) > max(first.fences.values())
-    id = (await of(post)).id
-    assert await Publication.arm([id], token=first.token) == {}
-    assert list(await Publication.arm([id], token=second.token)) == [id]
-    assert not await Lane.renew(first.lanes[0], times)
-
-
-async def test_a_receipt_that_comes_late_is_a_fact_whoever_holds_the_lane(planned: Planned, backing: Backing) -> None:
-    post = await planned("late but true")
-    times = backing.settings.times
-    claim = await Lane.claim(now() + timedelta(seconds=1), owner=backing.owner, times=times, most=10)
-    assert claim is not None
-    publication = await of(post)
-    armed = (await Publication.arm([publication.id], token=claim.token))[publication.id]
-    await Publication.engine().update_one(
-        {"_id": publication.id}, {"$set": {"token": "another", "state": State.UNCONFIRMED}}
-    )
-
-    await went_out(armed, Receipt(id="42"), backing)
-
-    seen = await of(post)
-    assert (seen.state, seen.receipt and seen.receipt.id) == (State.ONLINE, "42")
-
-
-async def test_a_receipt_written_down_settles_without_asking_the_platform(
-    planned: Planned, backing: Backing, sandbox: Sandbox
-) -> None:
-    post = await planned("known already")
-    publication = await of(post)
-    doubt = {"state": State.UNCONFIRMED, "ambiguous": True, "next_at": now(), "attempt_no": 1}
-    await Publication.engine().update_one({"_id": publication.id}, {"$set": doubt})
-    await Attempt(
-        workspace_id=publication.workspace_id,
-        publication_id=publication.id,
-        rev=1,
-        n=1,
-        fence=1,
-        key=publication.key,
-        sent_at=now(),
-        answered_at=now(),
-        outcome="Receipt",
-        receipt=Receipt(id="42"),
-    ).note()
-
-    await settle_due(backing)
-
-    seen = await of(post)
-    assert (seen.state, seen.receipt and seen.receipt.id) == (State.ONLINE, "42")
-    assert sandbox.statuses() == []
 
 
 async def test_cancelled_before_it_is_armed_it_is_never_sent(
@@ -342,23 +210,6 @@ async def test_while_it_is_going_out_nothing_about_it_can_be_changed(
     assert sandbox.texts() == ["too late"]
 
 
-async def test_two_instances_share_the_work_and_nothing_goes_out_twice(
-    planned: Planned, connect: Connect, account: Account, backing: Backing, sandbox: Sandbox
-) -> None:
-    accounts = [account, *[await connect(f"friend{n}") for n in range(7)]]
-    for n in range(3):
-        await planned(f"post {n}", on=tuple(accounts))
-    another = dataclasses.replace(backing, owner=msgspec.structs.replace(backing.owner, pid=1))
-
-    for _ in range(4):
-        await asyncio.gather(
-            *(send_due(now() + timedelta(seconds=1), each) for each in (backing, another)),
-        )
-
-    sent = sandbox.texts()
-    assert sorted(sent) == sorted(f"post {n}" for n in range(3) for _ in accounts)
-
-
 async def test_what_is_held_for_a_person_stays_held_when_it_is_edited(
     planned: Planned, account: Account, caller: Caller, backing: Backing, engine: Running, sandbox: Sandbox
 ) -> None:
@@ -377,22 +228,6 @@ async def test_what_is_held_for_a_person_stays_held_when_it_is_edited(
     await plan.again(caller, str(publication.id), backing)
     await until(post, State.ONLINE)
     assert sandbox.texts() == ["held, edited"]
-
-
-async def test_a_repeat_that_waited_beyond_its_keys_life_is_looked_for_and_not_sent(
-    planned: Planned, backing: Backing, sandbox: Sandbox
-) -> None:
-    post = await planned("stopped in between")
-    long_ago = now() - PLATFORMS["mastodon"].replay_for
-    repeat = {"state": State.WAITING, "ambiguous": True, "first_sent_at": long_ago, "sent_at": long_ago}
-    await Publication.engine().update_one({"post_id": post.id}, {"$set": repeat | {"attempt_no": 1}})
-
-    await send_due(now() + timedelta(seconds=1), backing)
-
-    publication = await of(post)
-    assert sandbox.texts() == []
-    assert (publication.state, publication.ambiguous, publication.attempt_no) == (State.UNCONFIRMED, True, 1)
-    assert publication.next_at is not None
 
 
 async def test_what_takes_longer_to_prepare_than_a_lease_is_prepared_once(
@@ -447,39 +282,6 @@ async def test_an_answer_to_an_old_token_says_nothing_of_a_login_made_since(
     assert (await of(later)).state is State.PLANNED
 
 
-async def test_what_a_holder_took_after_its_lane_was_lost_goes_out_all_the_same(
-    planned: Planned, backing: Backing, sandbox: Sandbox
-) -> None:
-    await planned("first")
-    times = backing.settings.times
-    lost = await Lane.claim(now() + timedelta(seconds=1), owner=backing.owner, times=times, most=10)
-    assert lost is not None
-    await Lane.engine().update_many({}, {"$set": {"lease_until": now() - timedelta(seconds=1)}})
-    await send_due(now() + timedelta(seconds=1), backing)
-    post = await planned("second")
-    lost.lanes[0].looked -= times.tick
-    await send._more(lost.lanes[0], backing)
-
-    await send_due(now() + timedelta(seconds=1), backing)
-
-    assert sandbox.texts() == ["first", "second"]
-    assert (await of(post)).state is State.ONLINE
-
-
-@pytest.mark.parametrize("state", [State.QUEUED, State.SENDING])
-async def test_what_is_in_nobodys_lane_is_found(
-    state: State, planned: Planned, backing: Backing, sandbox: Sandbox
-) -> None:
-    post = await planned("nobody's")
-    long_ago = now() - 3 * timedelta(seconds=backing.settings.times.lease)
-    left = {"state": state, "token": "gone", "updated_at": long_ago, "sent_at": long_ago, "next_at": long_ago}
-    await Publication.engine().update_one({"post_id": post.id}, {"$set": left})
-
-    await send_due(now() + timedelta(seconds=1), backing)
-
-    assert (await of(post)).state is (State.ONLINE if state is State.QUEUED else State.UNCONFIRMED)
-
-
 async def test_a_look_that_fails_does_not_let_go_of_what_is_being_sent(
     planned: Planned, backing: Backing, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -519,26 +321,3 @@ async def test_a_conclusion_whose_commit_was_not_heard_of_is_written_once(
     assert (await of(post)).state is State.HELD
     assert await Attempt.find({}).count() == 1
     assert (await Lane.find_one({})).token is None  # type: ignore[union-attr]
-
-
-async def test_a_refusal_for_the_lost_login_is_not_believed_once_it_is_back(
-    planned: Planned, account: Account, backing: Backing, sandbox: Sandbox
-) -> None:
-    post = await planned("in doubt")
-    sent = now() - timedelta(seconds=10)
-    doubt = {
-        "state": State.HELD,
-        "reason": {"code": "disconnected", "text": "gone"},
-        "next_at": None,
-        "ambiguous": True,
-        "attempt_no": 2,
-        "sent_at": sent,
-        "first_sent_at": sent,
-        "refusal": {"kind": "Disconnected", "sentence": "gone"},
-    }
-    await Publication.engine().update_one({"post_id": post.id}, {"$set": doubt})
-
-    await account_back(account, backing)
-    await settle_due(backing)
-
-    assert (await of(post)).state is State.WAITING

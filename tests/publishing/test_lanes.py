@@ -1,0 +1,99 @@
+"""Whose turn it is on an account: one claim wins, and what a lost one leaves is found."""
+
+import asyncio
+import dataclasses
+from datetime import timedelta
+
+import msgspec
+import pytest
+
+from social.accounts.documents import Account
+from social.backing import Backing
+from social.moments import now
+from social.publishing import send
+from social.publishing.documents import Publication
+from social.publishing.lanes import Lane
+from social.publishing.send import send_due
+from social.publishing.states import State
+from tests.publishing.conftest import Connect, Planned, of
+from tests.servers.sandbox import Sandbox
+
+
+async def test_a_lane_that_is_held_is_not_taken(planned: Planned, backing: Backing, sandbox: Sandbox) -> None:
+    await planned("mine")
+    times = backing.settings.times
+    first = await Lane.claim(now() + timedelta(seconds=1), owner=backing.owner, times=times, most=10)
+
+    second = await Lane.claim(now() + timedelta(seconds=1), owner=backing.owner, times=times, most=10)
+
+    assert first is not None
+    assert second is None
+
+
+async def test_a_lane_taken_over_has_a_higher_fence_and_the_old_holder_writes_nothing_more(
+    planned: Planned, backing: Backing
+) -> None:
+    post = await planned("twice owned")
+    times = backing.settings.times
+    first = await Lane.claim(now() + timedelta(seconds=1), owner=backing.owner, times=times, most=10)
+    assert first is not None
+    await Lane.engine().update_many({}, {"$set": {"lease_until": now() - timedelta(seconds=1)}})
+
+    second = await Lane.claim(now() + timedelta(seconds=1), owner=backing.owner, times=times, most=10)
+
+    assert second is not None
+    assert min(second.fences.values()) > max(first.fences.values())
+    id = (await of(post)).id
+    assert await Publication.arm([id], token=first.token) == {}
+    assert list(await Publication.arm([id], token=second.token)) == [id]
+    assert not await Lane.renew(first.lanes[0], times)
+
+
+async def test_two_instances_share_the_work_and_nothing_goes_out_twice(
+    planned: Planned, connect: Connect, account: Account, backing: Backing, sandbox: Sandbox
+) -> None:
+    accounts = [account, *[await connect(f"friend{n}") for n in range(7)]]
+    for n in range(3):
+        await planned(f"post {n}", on=tuple(accounts))
+    another = dataclasses.replace(backing, owner=msgspec.structs.replace(backing.owner, pid=1))
+
+    for _ in range(4):
+        await asyncio.gather(
+            *(send_due(now() + timedelta(seconds=1), each) for each in (backing, another)),
+        )
+
+    sent = sandbox.texts()
+    assert sorted(sent) == sorted(f"post {n}" for n in range(3) for _ in accounts)
+
+
+async def test_what_a_holder_took_after_its_lane_was_lost_goes_out_all_the_same(
+    planned: Planned, backing: Backing, sandbox: Sandbox
+) -> None:
+    await planned("first")
+    times = backing.settings.times
+    lost = await Lane.claim(now() + timedelta(seconds=1), owner=backing.owner, times=times, most=10)
+    assert lost is not None
+    await Lane.engine().update_many({}, {"$set": {"lease_until": now() - timedelta(seconds=1)}})
+    await send_due(now() + timedelta(seconds=1), backing)
+    post = await planned("second")
+    lost.lanes[0].looked -= times.tick
+    await send._more(lost.lanes[0], backing)
+
+    await send_due(now() + timedelta(seconds=1), backing)
+
+    assert sandbox.texts() == ["first", "second"]
+    assert (await of(post)).state is State.ONLINE
+
+
+@pytest.mark.parametrize("state", [State.QUEUED, State.SENDING])
+async def test_what_is_in_nobodys_lane_is_found(
+    state: State, planned: Planned, backing: Backing, sandbox: Sandbox
+) -> None:
+    post = await planned("nobody's")
+    long_ago = now() - 3 * timedelta(seconds=backing.settings.times.lease)
+    left = {"state": state, "token": "gone", "updated_at": long_ago, "sent_at": long_ago, "next_at": long_ago}
+    await Publication.engine().update_one({"post_id": post.id}, {"$set": left})
+
+    await send_due(now() + timedelta(seconds=1), backing)
+
+    assert (await of(post)).state is (State.ONLINE if state is State.QUEUED else State.UNCONFIRMED)

@@ -1,0 +1,162 @@
+"""What may be online although nobody heard so: looked for, believed when it is proven, never sent blindly again."""
+
+import asyncio
+from datetime import timedelta
+
+import msgspec
+import pytest
+
+from social.accounts.documents import Account
+from social.backing import Backing
+from social.jobs.running import Running
+from social.moments import now
+from social.platforms import PLATFORMS
+from social.platforms.contract import Receipt
+from social.publishing.documents import Attempt, Publication
+from social.publishing.lanes import Lane
+from social.publishing.reconnect import account_back
+from social.publishing.send import send_due, went_out
+from social.publishing.settle import settle_due
+from social.publishing.states import State
+from tests.publishing.conftest import Planned, of, until
+from tests.servers.sandbox import Sandbox
+
+
+@pytest.mark.parametrize(
+    "trouble", [{"status_after": 503}, {"hang_up": "after"}, {"truncated": True}, {"garbage": True}]
+)
+async def test_a_lost_answer_is_looked_for_and_never_sent_twice(
+    trouble: dict[str, object], planned: Planned, engine: Running, sandbox: Sandbox
+) -> None:
+    sandbox.trouble(publish={**trouble, "count": 1})
+    post = await planned("heard once")
+
+    publication = await until(post, State.ONLINE)
+
+    assert sandbox.texts() == ["heard once"]
+    assert publication.receipt is not None
+    assert publication.receipt.evidence == "lookup"
+    assert not publication.ambiguous
+
+
+async def test_a_request_that_got_lost_is_sent_again_with_the_same_key(
+    planned: Planned, engine: Running, sandbox: Sandbox
+) -> None:
+    sandbox.trouble(publish={"hang_up": "before", "count": 1})
+    post = await planned("on the second try")
+
+    publication = await until(post, State.ONLINE)
+
+    assert sandbox.texts() == ["on the second try"]
+    assert publication.attempt_no == 2
+    attempts = await Attempt.history(publication)
+    assert [attempt.outcome for attempt in attempts] == ["OutcomeUnknown", "Receipt"]
+    assert len({attempt.key for attempt in attempts}) == 1
+
+
+async def test_what_an_owner_left_in_the_air_is_settled_by_the_next(
+    planned: Planned, backing: Backing, sandbox: Sandbox
+) -> None:
+    post = await planned("left behind")
+    times = backing.settings.times
+    claim = await Lane.claim(now() + timedelta(seconds=1), owner=backing.owner, times=times, most=10)
+    assert claim is not None
+    armed = await Publication.arm([(await of(post)).id], token=claim.token)
+    assert len(armed) == 1
+    dead = msgspec.structs.replace(backing.owner, started=1)
+    await Lane.engine().update_many({}, {"$set": {"owner": msgspec.to_builtins(dead)}})
+    await Publication.engine().update_many({}, {"$set": {"owner": msgspec.to_builtins(dead)}})
+
+    assert await Lane.free_the_dead(backing.owner) == 1
+    await send_due(now() + timedelta(seconds=1), backing)
+
+    doubted = await of(post)
+    assert (doubted.state, doubted.ambiguous) == (State.UNCONFIRMED, True)
+    assert sandbox.texts() == []
+
+    await settle_due(backing)
+    await asyncio.sleep(0)
+    assert (await of(post)).state in (State.UNCONFIRMED, State.WAITING)
+
+
+async def test_a_receipt_that_comes_late_is_a_fact_whoever_holds_the_lane(planned: Planned, backing: Backing) -> None:
+    post = await planned("late but true")
+    times = backing.settings.times
+    claim = await Lane.claim(now() + timedelta(seconds=1), owner=backing.owner, times=times, most=10)
+    assert claim is not None
+    publication = await of(post)
+    armed = (await Publication.arm([publication.id], token=claim.token))[publication.id]
+    await Publication.engine().update_one(
+        {"_id": publication.id}, {"$set": {"token": "another", "state": State.UNCONFIRMED}}
+    )
+
+    await went_out(armed, Receipt(id="42"), backing)
+
+    seen = await of(post)
+    assert (seen.state, seen.receipt and seen.receipt.id) == (State.ONLINE, "42")
+
+
+async def test_a_receipt_written_down_settles_without_asking_the_platform(
+    planned: Planned, backing: Backing, sandbox: Sandbox
+) -> None:
+    post = await planned("known already")
+    publication = await of(post)
+    doubt = {"state": State.UNCONFIRMED, "ambiguous": True, "next_at": now(), "attempt_no": 1}
+    await Publication.engine().update_one({"_id": publication.id}, {"$set": doubt})
+    await Attempt(
+        workspace_id=publication.workspace_id,
+        publication_id=publication.id,
+        rev=1,
+        n=1,
+        fence=1,
+        key=publication.key,
+        sent_at=now(),
+        answered_at=now(),
+        outcome="Receipt",
+        receipt=Receipt(id="42"),
+    ).note()
+
+    await settle_due(backing)
+
+    seen = await of(post)
+    assert (seen.state, seen.receipt and seen.receipt.id) == (State.ONLINE, "42")
+    assert sandbox.statuses() == []
+
+
+async def test_a_repeat_that_waited_beyond_its_keys_life_is_looked_for_and_not_sent(
+    planned: Planned, backing: Backing, sandbox: Sandbox
+) -> None:
+    post = await planned("stopped in between")
+    long_ago = now() - PLATFORMS["mastodon"].replay_for
+    repeat = {"state": State.WAITING, "ambiguous": True, "first_sent_at": long_ago, "sent_at": long_ago}
+    await Publication.engine().update_one({"post_id": post.id}, {"$set": repeat | {"attempt_no": 1}})
+
+    await send_due(now() + timedelta(seconds=1), backing)
+
+    publication = await of(post)
+    assert sandbox.texts() == []
+    assert (publication.state, publication.ambiguous, publication.attempt_no) == (State.UNCONFIRMED, True, 1)
+    assert publication.next_at is not None
+
+
+async def test_a_refusal_for_the_lost_login_is_not_believed_once_it_is_back(
+    planned: Planned, account: Account, backing: Backing, sandbox: Sandbox
+) -> None:
+    post = await planned("in doubt")
+    sent = now() - timedelta(seconds=10)
+    doubt = {
+        "state": State.HELD,
+        "reason": {"code": "disconnected", "text": "gone"},
+        "next_at": None,
+        "ambiguous": True,
+        "attempt_no": 2,
+        "sent_at": sent,
+        "first_sent_at": sent,
+        "refusal": {"kind": "Disconnected", "sentence": "gone"},
+    }
+    await Publication.engine().update_one({"post_id": post.id}, {"$set": doubt})
+
+    await account_back(account, backing)
+    await settle_due(backing)
+
+    assert (await of(post)).state is State.WAITING
