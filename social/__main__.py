@@ -1,4 +1,4 @@
-"""The command line: up, servers, serve, user, version.
+"""The command line: up, servers, serve, watch, user, openapi, version.
 
 `serve` imports the product when it runs it: `social up` is three processes, and the two that watch over the others
 should not take a second and 60 MB for what they never use.
@@ -23,6 +23,8 @@ from social.embedded.order import Order
 from social.embedded.program import POLL
 from social.embedded.unfit import Unfit
 from social.settings import BadSettings, Settings
+from social.supervised import keep_from_children
+from social.watch.wanted import CannotWatch, Wanted
 
 DATA = Path(os.environ.get("XDG_DATA_HOME") or Path.home() / ".local/share") / "social"
 
@@ -39,6 +41,7 @@ Data = Annotated[Path, Parameter(env_var="SOCIAL_DATA", help="Folder of everythi
 Host = Annotated[str, Parameter(env_var="SOCIAL_HOST", help="Address to listen on; 0.0.0.0 is all of them.")]
 Port = Annotated[int, Parameter(env_var="SOCIAL_PORT", help="Port to listen on; 0 is any free one.")]
 Sandbox = Annotated[bool, Parameter(help="Run the sandbox too: the platforms, simulated, to rehearse on.")]
+Url = Annotated[str, Parameter(env_var="SOCIAL_WATCH_URL", help="Address of the Social to watch.")]
 Wait = Annotated[float, Parameter(help="Seconds to wait for `social servers` to say where everything is.")]
 
 
@@ -53,13 +56,16 @@ def main() -> None:
     except BadSettings as wrong:
         tell(f"social: {wrong}")
         sys.exit(os.EX_CONFIG)
+    except CannotWatch as wrong:
+        tell(f"social: {wrong}")
+        sys.exit(wrong.code)
 
 
 @app.command
 def up(*, data: Data = DATA, host: Host = "127.0.0.1", port: Port = 8080, sandbox: Sandbox = True) -> None:
     """Run everything on this machine: the servers that are needed, and Social itself."""
     order = Order(folder=Folder.opened(data), host=host, port=port, sandbox=sandbox)
-    asyncio.run(together.run(order, os.environ, tell))
+    asyncio.run(together.run(order, keep_from_children(os.environ), tell))
 
 
 @app.command
@@ -83,6 +89,28 @@ def serve(*, data: Data = DATA, wait: Wait = 0) -> None:
         shared = settings.listen
         listening = listener.ask(shared) if shared else listener.bind(settings.host, settings.port)
     sys.exit(uvloop.run(instance(settings, listening)))
+
+
+@app.command
+def watch(
+    *,
+    url: Url = "http://127.0.0.1:8080",
+    workspace: Annotated[str | None, Parameter(help="Id or name; without it the one you joined first.")] = None,
+    since: Annotated[int | None, Parameter(help="Number of the last event you saw: what came after it comes.")] = None,
+    post: Annotated[str | None, Parameter(help="Id of the only post to tell of.")] = None,
+    as_json: Annotated[bool, Parameter(name="--json", negative="", help="Events as they are, one a line.")] = False,
+    email: Annotated[str | None, Parameter(help="Who you are. The password is asked for, or read from stdin.")] = None,
+    remember: Annotated[Path | None, Parameter(help="File to keep the sign-in and the place in.")] = None,
+) -> None:
+    """Tell what happens in a workspace while it happens, until Ctrl-C.
+
+    Without a terminal the password comes from SOCIAL_WATCH_PASSWORD, or an access token from SOCIAL_WATCH_TOKEN.
+    """
+    from social.watch import terminal  # noqa: PLC0415 - a WebSocket client and colours, see above
+
+    terminal.run(
+        Wanted(url=url, workspace=workspace, since=since, post=post, as_json=as_json), email, remember, os.environ
+    )
 
 
 @user.command

@@ -14,7 +14,8 @@ from beanie import Document, init_beanie
 from pymongo.errors import PyMongoError
 
 from social import logs
-from social.accounts.documents import Account, AppRegistration, Pending
+from social.accounts.documents import Account, AppRegistration
+from social.accounts.pending import FoundAccount, Pending
 from social.api.health import Readiness
 from social.api.routes import application
 from social.backing import Backing, mongo, opened, redis
@@ -27,16 +28,21 @@ from social.media.documents import Media
 from social.outbox import relay
 from social.outbox.documents import Relay, Row
 from social.people.documents import Membership, Session, Tries, User, Workspace
+from social.people.invitations import Invitation
+from social.people.repeats import Repeat
 from social.people.tickets import Ticket
+from social.platforms import PLATFORMS
 from social.posts.documents import Post
-from social.publishing.documents import Attempt, Publication
+from social.publishing.attempts import Attempt
+from social.publishing.documents import Publication
 from social.publishing.lanes import Lane
 from social.settings import Settings
+from social.supervised import ready
 
 log = structlog.get_logger()
 
 DOCUMENTS: tuple[type[Document], ...] = (
-    User, Workspace, Membership, Session, Tries, Ticket, Account, AppRegistration, Pending, Media, Post,
+    User, Workspace, Membership, Session, Tries, Ticket, Invitation, Repeat, Account, AppRegistration, Pending, FoundAccount, Media, Post,
     Publication, Attempt, Lane, Row, Relay,
 )  # fmt: skip
 BACKLOG = 2048
@@ -68,6 +74,7 @@ async def serve(settings: Settings, listening: socket.socket | None) -> int:
     A task that dies ends the instance with 1: its supervisor starts another.
     """
     logs.configure(style=settings.log_format, level=settings.log_level)
+    settings.expect_apps(platform.name for platform in PLATFORMS.values() if platform.needs_app)
     async with opened(settings) as backing:
         await _wait_for_servers(backing)
         await bind(backing)
@@ -90,6 +97,8 @@ async def _run(backing: Backing, listening: socket.socket | None) -> int:
     told = asyncio.Event()  # the relay ends last: what is concluded while draining is still to be told
     works["relay"] = relay.run(backing, told)
     tasks = [asyncio.create_task(work, name=name) for name, work in works.items()]
+    if listening is None:
+        ready(os.environ)  # nobody comes in here: it is ready as it is
     asked = _signalled()
     log.info("instance.started", tasks=sorted(works), pid=os.getpid())
     stop = asyncio.create_task(asked.wait(), name="signal")
@@ -129,6 +138,11 @@ class _Server(uvicorn.Server):
     def capture_signals(self) -> Any:
         """Captures nothing."""
         return _nothing()
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Begins to answer, and says so to a supervisor that waits for it."""
+        await super().startup(sockets)
+        ready(os.environ)
 
 
 class _nothing:

@@ -15,13 +15,17 @@ EventType = Literal[
     "media.added",
     "media.changed",
     "media.removed",
+    "member.joined",
+    "member.changed",
+    "member.left",
 ]
 
 
 class Event(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One thing that happened in one workspace. `seq` counts without gaps within the workspace.
 
-    `data` is the thing as the API shows it (a PublicationOut, PostOut, AccountOut, MediaOut), JSON-able.
+    `data` is the thing as the API shows it (a PublicationOut, PostOut, AccountOut, MediaOut), JSON-able; of a member,
+    their user id, name and role, and by whom it was done.
     """
 
     seq: int

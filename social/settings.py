@@ -2,7 +2,8 @@
 
 import base64
 import difflib
-from collections.abc import Mapping
+import re
+from collections.abc import Iterable, Mapping
 from datetime import timedelta
 from typing import Annotated, Literal, Self
 
@@ -11,13 +12,20 @@ from msgspec import Meta
 
 Task = Literal["api", "worker", "live", "clock"]
 TASKS: tuple[Task, ...] = ("api", "worker", "live", "clock")
-NOT_OURS = frozenset(
-    {"SOCIAL_DATA", "SOCIAL_SKIP_WEB", "SOCIAL_SKIPS_FAIL"}
-)  # read by the command line, the build, the tests
+NOT_OURS = frozenset(  # read by the command line, the build, the tests, and pm2/ecosystem.config.cjs
+    {
+        *("SOCIAL_DATA", "SOCIAL_SKIP_WEB", "SOCIAL_SKIPS_FAIL"),
+        *("SOCIAL_INSTANCES", "SOCIAL_SERVERS", "SOCIAL_BIN", "SOCIAL_LOGS"),
+        *("SOCIAL_WATCH_URL", "SOCIAL_WATCH_EMAIL", "SOCIAL_WATCH_PASSWORD", "SOCIAL_WATCH_TOKEN"),
+    }
+)
 
 REQUIRED = ("mongo_url", "redis_url", "s3_endpoint", "s3_access_key", "s3_secret_key", "master_key")
 
+NO_NAMES = frozenset({"times", "crash_at", "apps"})  # fields that have no variable of their own
+
 Seconds = Annotated[float, Meta(gt=0)]
+OF_AN_APP = re.compile(r"(?P<platform>[a-z0-9_]+)_(?P<field>client_id|client_secret)")
 
 
 class BadSettings(Exception):
@@ -33,6 +41,7 @@ class Times(msgspec.Struct, frozen=True, kw_only=True):
     first_look: Seconds = 5.0  # from a lost answer to the first question whether it went out
     settle: Seconds = 600.0  # the longest plausible pause of an owner plus a platform's lag
     settle_dead: Seconds = 90.0  # the same when the owner is proven dead
+    made_ready: Seconds = 1_800.0  # how long a platform may work on what was uploaded before it is uploaded again
     backoff: Seconds = 15.0  # before the first retry; each further one waits four times as long
     look_ahead: Seconds = 2.0  # how long before its instant a publication is claimed
     tick: Seconds = 1.0  # how often the clock looks
@@ -40,6 +49,13 @@ class Times(msgspec.Struct, frozen=True, kw_only=True):
     def timedelta(self, name: str) -> timedelta:
         """The time called `name` as a timedelta. AttributeError if there is none."""
         return timedelta(seconds=getattr(self, name))
+
+
+class OwnApp(msgspec.Struct, frozen=True, kw_only=True):
+    """The app that the installation's owner has at a platform. A public client has no secret."""
+
+    client_id: str
+    client_secret: str = ""
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -65,6 +81,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     grace: Seconds = 30.0  # from SIGTERM to the end
     concurrency: Annotated[int, Meta(ge=1, le=10_000)] = 200  # lanes an instance works on side by side
+    apps: dict[str, OwnApp] = {}  # by platform: SOCIAL_<PLATFORM>_CLIENT_ID and SOCIAL_<PLATFORM>_CLIENT_SECRET
     times: Times = Times()
     crash_at: str | None = None  # tests only: the named point at which the process kills itself
 
@@ -73,6 +90,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         """SOCIAL_MONGO_URL becomes mongo_url. BadSettings names the first wrong, missing or unknown one."""
         given: dict[str, object] = {}
         times: dict[str, str] = {}
+        apps: dict[str, dict[str, str]] = {}
         for name, value in env.items():
             if not name.startswith("SOCIAL_") or name in NOT_OURS:
                 continue
@@ -81,8 +99,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
                 times[field.removeprefix("test_")] = value
             elif field == "test_crash_at":
                 given["crash_at"] = value
-            elif field in cls.__struct_fields__ and field not in {"times", "crash_at"}:
+            elif field in cls.__struct_fields__ and field not in NO_NAMES:
                 given[field] = _pieces(value) if field == "tasks" else value
+            elif found := OF_AN_APP.fullmatch(field):
+                apps.setdefault(found["platform"], {})[found["field"]] = value.strip()
             else:
                 raise BadSettings(_unknown(name))
         for field in REQUIRED:
@@ -90,6 +110,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
                 raise BadSettings(
                     f"SOCIAL_{field.upper()} is missing. `social up` sets it by itself; see the README's settings."
                 )
+        given["apps"] = {platform: _app(platform, app) for platform, app in apps.items() if any(app.values())}
         try:
             settings = msgspec.convert(
                 {**given, "times": msgspec.convert(times, Times, strict=False)}, cls, strict=False
@@ -98,6 +119,14 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
             raise BadSettings(f"A SOCIAL_ setting is wrong: {wrong}.") from None
         _check(settings)
         return settings
+
+    def expect_apps(self, platforms: Iterable[str]) -> None:
+        """BadSettings if an app is given for anything but one of `platforms`, those that need one."""
+        names = [f"SOCIAL_{platform.upper()}_CLIENT_ID" for platform in platforms]
+        for platform in self.apps:
+            name = f"SOCIAL_{platform.upper()}_CLIENT_ID"
+            if name not in names:
+                raise BadSettings(_unknown(name, names))
 
     def key(self) -> bytes:
         """The master key's 32 bytes."""
@@ -108,9 +137,17 @@ def _pieces(value: str) -> list[str]:
     return [piece.strip() for piece in value.split(",") if piece.strip()]
 
 
-def _unknown(name: str) -> str:
-    known = [f"SOCIAL_{field.upper()}" for field in Settings.__struct_fields__ if field not in {"times", "crash_at"}]
-    near = difflib.get_close_matches(name, known, n=1)
+def _app(platform: str, given: Mapping[str, str]) -> OwnApp:
+    if not given.get("client_id"):
+        raise BadSettings(
+            f"SOCIAL_{platform.upper()}_CLIENT_SECRET needs SOCIAL_{platform.upper()}_CLIENT_ID beside it."
+        )
+    return OwnApp(**given)
+
+
+def _unknown(name: str, more: Iterable[str] = ()) -> str:
+    known = [f"SOCIAL_{field.upper()}" for field in Settings.__struct_fields__ if field not in NO_NAMES]
+    near = difflib.get_close_matches(name, [*known, *more], n=1)
     return f"{name} is not a setting of Social." + (f" Did you mean {near[0]}?" if near else " The README lists them.")
 
 

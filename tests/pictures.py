@@ -13,3 +13,12 @@ def jpeg(width: int = 640, height: int = 480) -> bytes:
     file = io.BytesIO()
     picture.save(file, "JPEG", quality=85)
     return file.getvalue()
+
+
+@cache
+def gif(width: int = 64, height: int = 48, *, frames: int = 3) -> bytes:
+    """A GIF that moves."""
+    pictures = [Image.new("P", (width, height), number * 40) for number in range(frames)]
+    file = io.BytesIO()
+    pictures[0].save(file, "GIF", save_all=True, append_images=pictures[1:], duration=100, loop=0)
+    return file.getvalue()

@@ -4,7 +4,7 @@ import base64
 
 import pytest
 
-from social.settings import BadSettings, Settings
+from social.settings import BadSettings, OwnApp, Settings
 
 ENOUGH = {
     "SOCIAL_MONGO_URL": "mongodb://127.0.0.1/",
@@ -61,3 +61,32 @@ def test_the_protocols_times_can_be_shortened_for_tests_only() -> None:
     assert Settings.read(ENOUGH | times).times.lease == 4
     with pytest.raises(BadSettings):
         Settings.read(ENOUGH | {"SOCIAL_LEASE": "4"})
+
+
+def test_the_owners_apps_are_read_by_their_names_pattern() -> None:
+    given = {"SOCIAL_X_CLIENT_ID": "id", "SOCIAL_X_CLIENT_SECRET": " s3cret ", "SOCIAL_THREADS_CLIENT_ID": "public"}
+    settings = Settings.read(ENOUGH | given | {"SOCIAL_TIKTOK_CLIENT_ID": "", "SOCIAL_TIKTOK_CLIENT_SECRET": ""})
+    assert settings.apps == {"x": OwnApp(client_id="id", client_secret="s3cret"), "threads": OwnApp(client_id="public")}
+    settings.expect_apps(["x", "threads"])
+
+
+@pytest.mark.parametrize(
+    ("given", "says"),
+    [
+        ({"SOCIAL_X_CLIENT_SECRET": "s"}, "SOCIAL_X_CLIENT_ID"),
+        ({"SOCIAL_CLIENT_ID": "s"}, "is not a setting"),
+        ({"SOCIAL_X_CLIENT_KEY": "s"}, "is not a setting"),
+        ({"SOCIAL_APPS": "{}"}, "is not a setting"),
+    ],
+)
+def test_half_an_app_is_none(given: dict[str, str], says: str) -> None:
+    with pytest.raises(BadSettings, match=says):
+        Settings.read(ENOUGH | given)
+
+
+def test_an_app_of_a_platform_there_is_not_stops_the_start_with_a_suggestion() -> None:
+    settings = Settings.read(ENOUGH | {"SOCIAL_TREADS_CLIENT_ID": "id"})
+    with pytest.raises(BadSettings, match="Did you mean SOCIAL_THREADS_CLIENT_ID"):
+        settings.expect_apps(["x", "threads"])
+    with pytest.raises(BadSettings, match="is not a setting"):
+        settings.expect_apps([])

@@ -1,7 +1,8 @@
-"""Connected accounts, the apps they were connected through, and connections that were begun."""
+"""Connected accounts and the apps they were connected through. Connections under way are in `pending.py`."""
 
-from datetime import datetime
-from typing import Annotated, Literal, Self
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import Annotated, Any, Literal, Self
 
 import msgspec
 from beanie import Document, PydanticObjectId
@@ -9,14 +10,18 @@ from pydantic import Field
 from pymongo import IndexModel
 from pymongo.asynchronous.client_session import AsyncClientSession
 
-from social.backing.mongo import BSON_ENCODERS, as_bson, stored
+from social.backing.mongo import BSON_ENCODERS, NOW, as_bson, stored
+from social.backing.owner import Owner
 from social.backing.vault import Vault
 from social.moments import now
 from social.people.roles import Caller
 from social.people.workspaces import OfWorkspace
-from social.platforms.contract import App, Limits, Realm, Token
+from social.platforms.contract import App, Endpoints, Limits, Realm, Token
 
 AccountState = Literal["connected", "disconnected"]
+Way = Literal["page", "password"]  # how an account was connected
+MARGIN = timedelta(minutes=5)  # a token is refreshed this long before it ends,
+SHARE = 10  # or this part of its life before, whichever is shorter
 
 
 class Reason(msgspec.Struct, frozen=True, kw_only=True):
@@ -42,6 +47,15 @@ class SealedApp(msgspec.Struct, frozen=True, kw_only=True):
         return App(client_id=self.client_id, client_secret=vault.open(self.secret, place=place))
 
 
+class Refreshing(msgspec.Struct, frozen=True, kw_only=True):
+    """Somebody gets the account's next token: nobody else may until then. `failed`: it could not be had."""
+
+    by: str
+    owner: Owner
+    until: datetime
+    failed: bool = False
+
+
 class Account(OfWorkspace):
     """One account on one server of one platform, connected to one workspace. Its secrets open for it alone."""
 
@@ -50,14 +64,19 @@ class Account(OfWorkspace):
     id: PydanticObjectId = Field(default_factory=PydanticObjectId)
     platform: str
     realm: Realm
-    origin: str  # scheme and host of its server
+    origin: str  # scheme and host of its server; in the sandbox also the path at which it has the platform
     remote_id: str
     handle: str
     name: str
     avatar_url: str | None = None
     profile_url: str | None = None
+    way: Way = "page"
+    endpoints: Annotated[Endpoints | None, stored(Endpoints | None)] = None  # of its authorisation server
     app: Annotated[SealedApp, stored(SealedApp)]
     token: bytes | None = None  # sealed; None once it was given back
+    refresh_at: datetime | None = None  # from then on the token is refreshed before it is used
+    token_ends_at: datetime | None = None  # from then on only connecting again helps
+    refreshing: Annotated[Refreshing | None, stored(Refreshing | None)] = None
     scopes: list[str] = Field(default_factory=list)
     limits: Annotated[Limits | None, stored(Limits | None)] = None  # where its server's differ from the platform's
     limits_read_at: datetime
@@ -76,6 +95,7 @@ class Account(OfWorkspace):
             ),
             IndexModel([("workspace_id", 1), ("_id", 1)]),
             IndexModel([("state", 1), ("limits_read_at", 1)]),
+            IndexModel([("remote_id", 1), ("platform", 1)]),
         )
 
     def place(self, field: str) -> str:
@@ -92,6 +112,23 @@ class Account(OfWorkspace):
         """`token` as this account stores it."""
         return vault.seal(msgspec.json.encode(token).decode(), place=self.place("token"))
 
+    def hold(self, token: Token, vault: Vault) -> None:
+        """Takes `token` in place of the one before, with the instants that follow from it. Stores nothing."""
+        self.token = self.sealed_token(token, vault)
+        self.refresh_at, self.token_ends_at = _refresh_at(token, now()), _ends_at(token)
+        self.scopes = list(token.scopes)
+        self.refreshing = None
+
+    def hold_as(self, other: "Account") -> None:
+        """Takes over what `other`, a later reading of the same account, knows of its token."""
+        self.token, self.refresh_at, self.token_ends_at = other.token, other.refresh_at, other.token_ends_at
+        self.scopes, self.refreshing, self.state, self.reason = (
+            other.scopes,
+            other.refreshing,
+            other.state,
+            other.reason,
+        )
+
     @classmethod
     async def page(cls, caller: Caller, *, after: PydanticObjectId | None, limit: int) -> list["Account"]:
         """The caller's accounts in the order they were first connected, at most `limit`, following `after`."""
@@ -101,18 +138,17 @@ class Account(OfWorkspace):
         return await found.sort("_id").limit(limit).to_list()
 
     @classmethod
-    async def same(
-        cls, workspace_id: PydanticObjectId, realm: Realm, platform: str, origin: str, remote_id: str
-    ) -> "Account | None":
-        """The workspace's account that is this one at the platform."""
+    async def same_as(cls, account: "Account", session: AsyncClientSession | None = None) -> "Account | None":
+        """The workspace's account that is the same one at the platform."""
         return await cls.find_one(
             {
-                "workspace_id": workspace_id,
-                "realm": realm,
-                "platform": platform,
-                "origin": origin,
-                "remote_id": remote_id,
-            }
+                "workspace_id": account.workspace_id,
+                "realm": account.realm,
+                "platform": account.platform,
+                "origin": account.origin,
+                "remote_id": account.remote_id,
+            },
+            session=session,
         )
 
     @classmethod
@@ -120,6 +156,60 @@ class Account(OfWorkspace):
         """Whether the workspace has an account of this server already."""
         where = {"workspace_id": workspace_id, "realm": realm, "platform": platform, "origin": origin}
         return await cls.find_one(where) is not None
+
+    @classmethod
+    async def elsewhere(cls, account: "Account") -> bool:
+        """Whether another workspace of this installation is connected to it too."""
+        same = {"remote_id": account.remote_id, "platform": account.platform, "realm": account.realm}
+        others = same | {"origin": account.origin, "state": "connected", "workspace_id": {"$ne": account.workspace_id}}
+        return await cls.find_one(others) is not None
+
+    @classmethod
+    async def take_refresh(
+        cls, account: "Account", *, by: str, owner: Owner, seconds: float, instead_of: str | None, over_failed: bool
+    ) -> "Account | None":
+        """The account, to get its next token for `seconds`. None if its token is another by now, or somebody does it.
+
+        `instead_of` names a holder who is dead; with `over_failed`, one who could not do it is not waited for.
+        """
+        free: list[dict[str, Any]] = [{"refreshing": None}, {"$expr": {"$lt": ["$refreshing.until", NOW]}}]
+        if instead_of is not None:
+            free.append({"refreshing.by": instead_of})
+        if over_failed:
+            free.append({"refreshing.failed": True})
+        until = {"$add": [NOW, round(seconds * 1000)]}
+        lease = {"by": by, "owner": {"$literal": as_bson(owner)}, "until": until, "failed": False}
+        found = await cls.get_pymongo_collection().find_one_and_update(
+            {"_id": account.id, "token": account.token, "state": "connected", "$or": free},
+            [{"$set": {"refreshing": lease}}],
+            return_document=True,
+        )
+        return None if found is None else cls.model_validate(found)
+
+    @classmethod
+    async def refreshed(cls, account: "Account", before: bytes | None) -> bool:
+        """Stores the token that `account` holds in place of the one before. False if that is no longer the one."""
+        written = {
+            "token": account.token,
+            "refresh_at": account.refresh_at,
+            "token_ends_at": account.token_ends_at,
+            "scopes": account.scopes,
+            "refreshing": None,
+            "updated_at": now(),
+        }
+        stored = await cls.get_pymongo_collection().update_one(
+            {"_id": account.id, "token": before, "state": "connected"}, {"$set": written}
+        )
+        return stored.matched_count == 1
+
+    @classmethod
+    async def not_refreshed(cls, account: "Account", *, by: str, again_in: float) -> None:
+        """Nobody who has a token that still works tries again for so many seconds."""
+        failed: Mapping[str, Any] = {
+            "refreshing.failed": True,
+            "refreshing.until": {"$add": [NOW, round(again_in * 1000)]},
+        }
+        await cls.get_pymongo_collection().update_one({"_id": account.id, "refreshing.by": by}, [{"$set": failed}])
 
     @classmethod
     async def take_stale(cls, before: datetime) -> "Account | None":
@@ -198,42 +288,18 @@ class AppRegistration(Document):
         await cls.get_pymongo_collection().delete_one(where | {"app.client_id": client_id})
 
 
-class Pending(Document):
-    """A connection that was begun: bound to a session, a workspace and a platform, used once, for ten minutes."""
+def _refresh_at(token: Token, at: datetime) -> datetime | None:
+    """When the token is to be refreshed: before it ends, and before what it is refreshed with lapses unused."""
+    if token.refresh is None:
+        return None
+    due = []
+    if token.expires_at is not None:
+        due.append(token.expires_at - min(MARGIN, (token.expires_at - at) / SHARE))
+    if token.lapses_at is not None:
+        due.append(at + (token.lapses_at - at) / 2)
+    return min(due, default=None)
 
-    state_hash: str
-    session_id: PydanticObjectId
-    workspace_id: PydanticObjectId
-    platform: str
-    realm: Realm
-    origin: str
-    redirect_uri: str
-    app: Annotated[SealedApp, stored(SealedApp)]
-    verifier: bytes  # sealed
-    expires_at: datetime
 
-    class Settings:
-        name = "pending_connections"
-        bson_encoders = BSON_ENCODERS
-        indexes = (
-            IndexModel([("state_hash", 1)], unique=True),
-            IndexModel([("expires_at", 1)], expireAfterSeconds=0),
-        )
-
-    def place(self, field: str) -> str:
-        """Where a secret of this connection belongs."""
-        return f"{self.workspace_id}:{self.state_hash}:{field}"
-
-    @classmethod
-    async def taken(cls, state_hash: str, platform: str, caller: Caller) -> "Pending | None":
-        """The connection the caller began, which nobody can take again. None if there is none, or it is too old."""
-        found = await cls.get_pymongo_collection().find_one_and_delete(
-            {
-                "state_hash": state_hash,
-                "platform": platform,
-                "session_id": caller.session_id,
-                "workspace_id": caller.workspace_id,
-                "expires_at": {"$gt": now()},
-            }
-        )
-        return None if found is None else cls.model_validate(found)
+def _ends_at(token: Token) -> datetime | None:
+    """When connecting again is all that helps."""
+    return token.ends_at or (token.expires_at if token.refresh is None else None)

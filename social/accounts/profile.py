@@ -1,4 +1,7 @@
-"""What an account's server says about it, read again once a day: its name, picture and limits, its token's health."""
+"""What an account's server says about it, read again once a day: its name, picture and limits, its token's health.
+
+The reading also keeps a token alive that nobody uses: it is refreshed before it is used, and so before it lapses.
+"""
 
 from datetime import timedelta
 from typing import Any
@@ -6,10 +9,11 @@ from typing import Any
 import structlog
 
 from social.accounts.documents import Account
-from social.accounts.tokens import call_as, changed, mark_disconnected
+from social.accounts.link import give_back_forgotten
+from social.accounts.tokens import as_account, changed, mark_disconnected
 from social.backing import Backing
 from social.backing.mongo import as_bson
-from social.errors import Disconnected, PlatformError
+from social.errors import Disconnected, PlatformError, Unavailable
 from social.moments import now
 from social.outbox.documents import announce
 from social.platforms import PLATFORMS
@@ -23,7 +27,9 @@ async def read_again(backing: Backing, *, most: int = 20) -> list[Account]:
     """Reads at most `most` accounts that were not read for a day. Those that turned out to be lost are the answer.
 
     Safe to run anywhere at any time: each is taken by one write, and one that could not be read waits for the next day.
+    What was found and never linked is given back on the way.
     """
+    await give_back_forgotten(backing)
     lost = []
     for _ in range(most):
         account = await Account.take_stale(now() - FRESH_FOR)
@@ -35,14 +41,34 @@ async def read_again(backing: Backing, *, most: int = 20) -> list[Account]:
     return lost
 
 
+async def read_now(account: Account, backing: Backing) -> Account | None:
+    """Reads `account` now, if it is connected. It, marked, if it turned out to be lost; None otherwise.
+
+    Unavailable if its platform has trouble and nothing could be read.
+    """
+    if account.state != "connected":
+        return None
+    try:
+        await _kept(account, backing)
+    except Disconnected as error:
+        return await mark_disconnected(account, error, backing)
+    except PlatformError as error:
+        raise Unavailable(f"{error.sentence} Please try again.", retry_after=30, code="platform") from error
+    return None
+
+
 async def _read(account: Account, backing: Backing) -> Account | None:
     try:
-        await _keep(account, await PLATFORMS[account.platform].identify(await call_as(account, backing)), backing)
+        await _kept(account, backing)
     except Disconnected as error:
         return await mark_disconnected(account, error, backing)
     except PlatformError as error:
         log.info("account.not_read", account=str(account.id), outcome=type(error).__name__)
     return None
+
+
+async def _kept(account: Account, backing: Backing) -> None:
+    await _keep(account, await as_account(account, backing, PLATFORMS[account.platform].identify), backing)
 
 
 async def _keep(account: Account, identity: Identity, backing: Backing) -> None:
@@ -55,14 +81,22 @@ async def _keep(account: Account, identity: Identity, backing: Backing) -> None:
         "limits": identity.limits,
     }
     news = {name: value for name, value in read.items() if getattr(account, name) != value}
-    if not news or identity.id != account.remote_id:
+    if identity.id != account.remote_id:
+        return
+    if not news:
+        await _looked(account)
         return
     if "limits" in news:
         news["limits"] = as_bson(identity.limits) if identity.limits else None
 
     async def body(session: Any) -> None:
-        written = {"$set": news | {"updated_at": now()}}
+        written = {"$set": news | {"limits_read_at": now(), "updated_at": now()}}
         await Account.get_pymongo_collection().update_one({"_id": account.id}, written, session=session)
         await announce([changed(account)], session)
 
     await backing.transaction(body)
+
+
+async def _looked(account: Account) -> None:
+    """There is nothing new to tell of, only that somebody looked."""
+    await Account.get_pymongo_collection().update_one({"_id": account.id}, {"$set": {"limits_read_at": now()}})

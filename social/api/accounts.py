@@ -1,35 +1,90 @@
 """Accounts: which platforms there are, connecting one's account there, and parting from it."""
 
+from collections.abc import Iterator
 from datetime import datetime
-from typing import Annotated, get_args, get_type_hints
+from typing import Annotated, Any, get_args, get_type_hints
 
 import msgspec
-from litestar import Controller, delete, get, post
+from litestar import Controller, Response, delete, get, post
 from litestar.di import NamedDependency
 from litestar.params import FromPath, FromQuery, JSONBody
 from msgspec import Meta
 from yarl import URL
 
-from social.accounts import connect
+from social.accounts import connect, doctor, link, profile
+from social.accounts.apps import redirect_address
 from social.accounts.documents import Account, AccountState, Reason
 from social.api.callers import needs
 from social.api.pages import Page, after_id, page
 from social.backing import Backing
+from social.errors import NotFound, OperatorNeeded
+from social.moments import now
 from social.people.roles import Caller
 from social.platforms import PLATFORMS
-from social.platforms.contract import Counting, Limits, Platform, Realm
+from social.platforms.contract import Animated, Counting, Limits, Platform, Realm
 from social.publishing.reconnect import account_back, account_lost
 
 Secret = Annotated[str, Meta(min_length=1, max_length=4096)]
 
 
+class LimitsOut(msgspec.Struct, kw_only=True):
+    """What the account's server takes. Sizes in bytes and pixels, texts in the unit `counted_as` names.
+
+    `animated` tells whether an animated picture must be the only file of its part, may stand beside others, or is shown
+    as a still one. `thread` is how many parts a post may have, 1 where there are no threads.
+    """
+
+    text: int
+    counted_as: Counting
+    text_bytes: int | None
+    url_length: int | None
+    mentions_without_domain: bool
+    media: int
+    alt: int
+    image_bytes: int
+    image_pixels: int | None
+    image_types: list[str]
+    animated_bytes: int | None
+    animated: Animated
+    text_needed: bool
+    thread: int
+
+
+class PageWay(msgspec.Struct, kw_only=True, tag_field="kind", tag="page"):
+    """Over the platform's own page, where one gives the permission."""
+
+
+class PasswordWay(msgspec.Struct, kw_only=True, tag_field="kind", tag="password"):
+    """By a name and a password made for this purpose: what the fields are called, and where one makes such a one."""
+
+    name: str
+    secret: str
+    where: str
+    address: str | None
+
+
+class MissingOut(msgspec.Struct, kw_only=True):
+    """What the installation's owner sets, and the redirect address to name at the platform, before it can be used."""
+
+    settings: list[str]
+    redirect_address: str
+
+
 class PlatformOut(msgspec.Struct, kw_only=True):
-    """A platform that accounts can be connected of. `sandbox_server` is where its sandbox is, null if that is off."""
+    """A platform that accounts can be connected of. `sandbox_server` is where its sandbox is, null if that is off.
+
+    `ready` is false while accounts can be connected in the sandbox alone, for `missing` has to be set first.
+    """
 
     name: str
     title: str
+    ways: list[PageWay | PasswordWay]
     asks_server: bool
+    usual_server: str | None
     sandbox_server: str | None
+    ready: bool
+    missing: MissingOut | None
+    limits: LimitsOut
     text_limit: int
     counted_as: Counting
     media_limit: int
@@ -45,6 +100,16 @@ class ConnectionIn(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     realm: Realm = "live"
 
 
+class PasswordIn(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
+    """What to connect, and what opens it. The password is used once and kept nowhere."""
+
+    platform: Annotated[str, Meta(max_length=50)]
+    server: Annotated[str, Meta(max_length=500)] = ""
+    realm: Realm = "live"
+    name: Annotated[str, Meta(min_length=1, max_length=500)]
+    secret: Annotated[str, Meta(min_length=1, max_length=500)]
+
+
 class ConnectionOut(msgspec.Struct, kw_only=True):
     """Where the browser goes next, and until when the permission given there counts."""
 
@@ -53,29 +118,47 @@ class ConnectionOut(msgspec.Struct, kw_only=True):
 
 
 class AnswerIn(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
-    """What the platform sent the browser back with: a code, or an error."""
+    """What the platform sent the browser back with: a code, or an error; and, from some, who answers."""
 
     state: Secret
     code: Secret | None = None
     error: Annotated[str, Meta(max_length=500)] | None = None
+    iss: Annotated[str, Meta(max_length=2000)] | None = None
 
 
-class LimitsOut(msgspec.Struct, kw_only=True):
-    """What the account's server takes. Sizes in bytes and pixels, texts in the unit `counted_as` names."""
+class FoundOut(msgspec.Struct, kw_only=True):
+    """Whose account it is, before anything is linked. `already`: this workspace has it, and it is connected anew.
 
-    text: int
-    counted_as: Counting
-    url_length: int | None
-    mentions_without_domain: bool
-    media: int
-    alt: int
-    image_bytes: int
-    image_pixels: int | None
-    image_types: list[str]
+    `elsewhere`: another workspace of this installation posts to it too. `warnings` say what will not work, or not long.
+    """
+
+    id: str
+    platform: str
+    realm: Realm
+    server: str
+    handle: str
+    name: str
+    avatar_url: str | None
+    profile_url: str | None
+    already: bool
+    elsewhere: bool
+    warnings: list[str]
+    expires_at: datetime
+
+
+class HealthOut(msgspec.Struct, kw_only=True):
+    """How the account's login is, and in `text` what to do about it."""
+
+    state: doctor.HealthState
+    text: str | None
 
 
 class AccountOut(msgspec.Struct, kw_only=True):
-    """A connected account. `reason` says why it is not connected any more."""
+    """A connected account. `reason` says why it is not connected any more.
+
+    `token_ends_at` is when it has to be connected again, null if that is not known; `read_at` when its platform was
+    asked about it last.
+    """
 
     id: str
     platform: str
@@ -87,8 +170,11 @@ class AccountOut(msgspec.Struct, kw_only=True):
     profile_url: str | None
     state: AccountState
     reason: Reason | None
+    health: HealthOut
+    token_ends_at: datetime | None
     limits: LimitsOut
     connected_at: datetime
+    read_at: datetime
 
 
 class PlatformController(Controller):
@@ -109,13 +195,21 @@ class ConnectionController(Controller):
     path = "/connections"
     tags = ("accounts",)
 
-    @post("/", summary="Begin to connect an account", guards=[needs("admin")])
+    @post("/", summary="Begin to connect an account", guards=[needs("admin")], opt={"secret_answer": True})
     async def start(
         self, data: JSONBody[ConnectionIn], caller: NamedDependency[Caller], backing: NamedDependency[Backing]
     ) -> ConnectionOut:
         """The browser goes to `url`; the platform sends it back to /connect/{platform} with a code."""
         started = await connect.start(caller, data.platform, data.server, data.realm, backing)
         return ConnectionOut(url=started.url, expires_at=started.expires_at)
+
+    @post("/password", summary="Sign in to an account", guards=[needs("admin")])
+    async def login(
+        self, data: JSONBody[PasswordIn], caller: NamedDependency[Caller], backing: NamedDependency[Backing]
+    ) -> FoundOut:
+        """For platforms that take a password made for this purpose. What it opens is shown, not yet linked."""
+        found = await connect.login(caller, data.platform, data.server, data.realm, data.name, data.secret, backing)
+        return _found(found)
 
     @post("/{platform:str}/answer", summary="Come back from the platform", guards=[needs("admin")])
     async def answer(
@@ -124,13 +218,28 @@ class ConnectionController(Controller):
         data: JSONBody[AnswerIn],
         caller: NamedDependency[Caller],
         backing: NamedDependency[Backing],
+    ) -> FoundOut:
+        """Whose account the permission is for. It is linked by a POST to `/connections/{id}/account`, not before."""
+        found = await connect.finish(
+            caller, platform, code=data.code, state=data.state, error=data.error, iss=data.iss, backing=backing
+        )
+        return _found(found)
+
+    @post("/{found_id:str}/account", summary="Link what was found", guards=[needs("admin")])
+    async def link(
+        self, found_id: FromPath[str], caller: NamedDependency[Caller], backing: NamedDependency[Backing]
     ) -> AccountOut:
         """The account. One that was connected before stays itself and works again."""
-        account = await connect.finish(
-            caller, platform, code=data.code, state=data.state, error=data.error, backing=backing
-        )
+        account = await link.link(caller, found_id, backing)
         await account_back(account, backing)
         return shown(account)
+
+    @delete("/{found_id:str}", summary="Do not link what was found", guards=[needs("admin")])
+    async def drop(
+        self, found_id: FromPath[str], caller: NamedDependency[Caller], backing: NamedDependency[Backing]
+    ) -> None:
+        """Gives the permission back."""
+        await link.drop(caller, found_id, backing)
 
 
 class AccountController(Controller):
@@ -161,12 +270,38 @@ class AccountController(Controller):
     ) -> None:
         """Gives the permission back. What is planned there is held until the account is connected again."""
         account = await Account.found(caller, account_id)
-        await connect.disconnect(caller, account, backing)
+        await link.disconnect(caller, account, backing)
         await account_lost(account, backing)
+
+    @post("/{account_id:str}/readings", summary="Read an account anew", guards=[needs("editor")])
+    async def read_now(
+        self, account_id: FromPath[str], caller: NamedDependency[Caller], backing: NamedDependency[Backing]
+    ) -> AccountOut:
+        """Asks its platform now for its name, picture and limits, and whether it still takes our permission."""
+        account = await Account.found(caller, account_id)
+        lost = await profile.read_now(account, backing)
+        if lost is not None:
+            await account_lost(lost, backing)
+        return shown(await Account.found(caller, account_id))
+
+
+@get("/connect/{platform:str}/client.json", opt={"public": True}, include_in_schema=False)
+async def client_document(platform: FromPath[str], backing: NamedDependency[Backing]) -> Response[dict[str, Any]]:
+    """Who we are, for authorisation servers that look it up at an address instead of registering us. NotFound."""
+    kind = PLATFORMS.get(platform)
+    if kind is None or kind.client_document is None:
+        raise NotFound("There is nothing at this address.")
+    address = backing.settings.public_url
+    try:
+        document = kind.client_document(address, redirect_address(kind, backing.settings))
+    except OperatorNeeded as impossible:
+        raise NotFound(impossible.sentence) from impossible
+    return Response(document, media_type="application/json", headers={"Cache-Control": "public, max-age=300"})
 
 
 def shown(account: Account) -> AccountOut:
     """`account` for its workspace's people."""
+    health = doctor.health(account, now())
     return AccountOut(
         id=str(account.id),
         platform=account.platform,
@@ -178,35 +313,61 @@ def shown(account: Account) -> AccountOut:
         profile_url=account.profile_url,
         state=account.state,
         reason=account.reason,
+        health=HealthOut(state=health.state, text=health.text),
+        token_ends_at=account.token_ends_at if account.state == "connected" else None,
         limits=_limits(account.limits or PLATFORMS[account.platform].limits),
         connected_at=account.connected_at,
+        read_at=account.limits_read_at,
+    )
+
+
+def _found(found: connect.Found) -> FoundOut:
+    account = found.account
+    return FoundOut(
+        id=found.id,
+        platform=account.platform,
+        realm=account.realm,
+        server=URL(account.origin).authority,
+        handle=account.handle,
+        name=account.name,
+        avatar_url=account.avatar_url,
+        profile_url=account.profile_url,
+        already=found.already,
+        elsewhere=found.elsewhere,
+        warnings=found.warnings,
+        expires_at=found.expires_at,
     )
 
 
 def _limits(limits: Limits) -> LimitsOut:
-    return LimitsOut(
-        text=limits.text,
-        counted_as=limits.counted_as,
-        url_length=limits.url_length,
-        mentions_without_domain=limits.mentions_without_domain,
-        media=limits.media,
-        alt=limits.alt,
-        image_bytes=limits.image_bytes,
-        image_pixels=limits.image_pixels,
-        image_types=list(limits.image_types),
-    )
+    same = {name: getattr(limits, name) for name in LimitsOut.__struct_fields__}
+    return LimitsOut(**same | {"image_types": list(limits.image_types)})
 
 
 def _platform(platform: Platform, backing: Backing) -> PlatformOut:
     sandbox = backing.outbound.sandbox_origin
+    missing = doctor.missing(platform, backing.settings)
     return PlatformOut(
         name=platform.name,
         title=platform.title,
+        ways=list(_ways(platform, backing)),
         asks_server=platform.host is None,
+        usual_server=platform.usual_server,
         sandbox_server=URL(sandbox).authority if sandbox else None,
+        ready=missing is None or platform.login is not None,
+        missing=MissingOut(settings=missing.settings, redirect_address=missing.redirect_address) if missing else None,
+        limits=_limits(platform.limits),
         text_limit=platform.limits.text,
         counted_as=platform.limits.counted_as,
         media_limit=platform.limits.media,
         alt_limit=platform.limits.alt,
         visibilities=list(get_args(get_type_hints(platform.options).get("visibility"))),
     )
+
+
+def _ways(platform: Platform, backing: Backing) -> Iterator[PageWay | PasswordWay]:
+    if doctor.offers_page(platform, backing.settings):
+        yield PageWay()
+    form = platform.password
+    if form is not None:
+        yield PasswordWay(name=form.name, secret=form.secret, where=form.where, address=form.address)

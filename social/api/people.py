@@ -12,13 +12,14 @@ from litestar.params import JSONBody
 from litestar.status_codes import HTTP_201_CREATED, HTTP_204_NO_CONTENT
 from msgspec import Meta
 
-from social.api.callers import Callers, bearer, needs
+from social.api.callers import Callers, Nowhere, bearer, signed_in
 from social.api.headers import must_come_from_our_page
 from social.backing import Backing
 from social.errors import SignInNeeded
 from social.moments import now, rfc3339
+from social.outbox.bus import somebody_left
 from social.people.documents import User, Workspace
-from social.people.roles import Caller, Role
+from social.people.roles import Role, Somebody
 from social.people.signin import RUN_OUT, Founder, Person, SignedIn, SignIn, Visitor, person
 
 AnyRequest = Request[Any, Any, State]
@@ -110,7 +111,7 @@ class PeopleController(Controller):
         founder = Founder(
             name=data.name, email=data.email, password=data.password, workspace=data.workspace, zone=data.zone
         )
-        return _welcome(await signin.set_up(founder, data.token, _visitor(request), now()), backing)
+        return welcome(await signin.set_up(founder, data.token, visitor(request), now()), backing)
 
     @post("/session", summary="Sign in", opt={"public": True}, status_code=HTTP_201_CREATED)
     async def sign_in(
@@ -121,7 +122,7 @@ class PeopleController(Controller):
         backing: NamedDependency[Backing],
     ) -> Response[SignedInOut]:
         """Starts a session. 401 does not tell whether the e-mail or the password was wrong."""
-        return _welcome(await signin.sign_in(data.email, data.password, _visitor(request), now()), backing)
+        return welcome(await signin.sign_in(data.email, data.password, visitor(request), now()), backing)
 
     @post("/session/refresh", summary="The next access token", opt={"public": True}, status_code=HTTP_201_CREATED)
     async def refresh(
@@ -132,7 +133,7 @@ class PeopleController(Controller):
         used = request.cookies.get(_cookie_name(backing))
         if not used:
             raise SignInNeeded(RUN_OUT)
-        return _welcome(await signin.refresh(used, _visitor(request), now()), backing)
+        return welcome(await signin.refresh(used, visitor(request), now()), backing)
 
     @delete("/session", summary="Sign out", opt={"public": True}, status_code=HTTP_204_NO_CONTENT)
     async def sign_out(
@@ -153,29 +154,38 @@ class PeopleController(Controller):
             ended = await signin.sign_out_with(used)
         if ended is not None:
             callers.forget(ended)
+            await somebody_left(backing)
         return Response(None, status_code=HTTP_204_NO_CONTENT, cookies=[_cookie(name, "", timedelta(0), backing)])
 
-    @get("/me", summary="Who am I?", guards=[needs("viewer")])
-    async def me(self, caller: NamedDependency[Caller]) -> Me:
+    @get("/me", summary="Who am I?", guards=[signed_in])
+    async def me(
+        self, request: AnyRequest, somebody: NamedDependency[Somebody], callers: NamedDependency[Callers]
+    ) -> Me:
         """The signed-in person and their workspaces."""
-        user = await User.get(caller.user_id)
+        user = await User.get(somebody.user_id)
         if user is None:
             raise SignInNeeded(RUN_OUT)
-        return _me(await person(user), caller.workspace_id)
+        try:
+            workspace_id = (await callers.caller(request)).workspace_id
+        except Nowhere:
+            workspace_id = None
+        return shown_me(await person(user), workspace_id)
 
 
-def _welcome(signed_in: SignedIn, backing: Backing) -> Response[SignedInOut]:
-    places = signed_in.person.places
+def welcome(given: SignedIn, backing: Backing, workspace_id: PydanticObjectId | None = None) -> Response[SignedInOut]:
+    """The answer to a sign-in, with its cookie. `workspace_id`: where they are to be, else where they joined first."""
+    places = given.person.places
     content = SignedInOut(
-        access_token=signed_in.access.token,
-        expires_at=rfc3339(signed_in.access.expires_at),
-        me=_me(signed_in.person, places[0].id if places else None),
+        access_token=given.access.token,
+        expires_at=rfc3339(given.access.expires_at),
+        me=shown_me(given.person, workspace_id or (places[0].id if places else None)),
     )
-    cookie = _cookie(_cookie_name(backing), signed_in.refresh, signed_in.ends_at - now(), backing)
+    cookie = _cookie(_cookie_name(backing), given.refresh, given.ends_at - now(), backing)
     return Response(content, status_code=HTTP_201_CREATED, cookies=[cookie])
 
 
-def _me(person: Person, workspace_id: PydanticObjectId | None) -> Me:
+def shown_me(person: Person, workspace_id: PydanticObjectId | None) -> Me:
+    """The person to themselves, acting in one of their workspaces."""
     user = person.user
     return Me(
         user=UserOut(id=str(user.id), name=user.name, email=user.email, zone=user.zone),
@@ -205,7 +215,7 @@ def _on_https(backing: Backing) -> bool:
     return backing.settings.public_url.startswith("https:")
 
 
-def _visitor(request: AnyRequest) -> Visitor:
+def visitor(request: AnyRequest) -> Visitor:
     """The address is the connection's own: anybody can write X-Forwarded-For."""
     return Visitor(
         address=request.client.host if request.client else "unix", user_agent=request.headers.get("user-agent", "")

@@ -22,10 +22,10 @@ from social.media.links import link
 from social.people.documents import User
 from social.people.roles import Caller
 from social.platforms import PLATFORMS
-from social.posts.documents import Attached, Post, Written
+from social.posts.documents import Attached, PartWritten, Post, Variant, Written
 from social.publishing import plan
 from social.publishing.documents import Publication
-from social.publishing.fitting import Verdict, verdicts
+from social.publishing.fitting import Verdict, in_parts, verdicts
 from social.publishing.shown import PublicationOut, shown
 from social.publishing.states import overall
 
@@ -41,11 +41,36 @@ Options = msgspec.defstruct(
 )
 
 
-class PostIn(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
-    """What a person writes. `accounts` and `media` by id, in order."""
+Text = Annotated[str, Meta(max_length=TEXT_MOST)]
+Files = Annotated[tuple[Attached, ...], Meta(max_length=50)]
 
-    text: Annotated[str, Meta(max_length=TEXT_MOST)]
-    media: Annotated[list[Attached], Meta(max_length=50)] = []
+
+class PartIn(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
+    """A further part of a thread."""
+
+    text: Text
+    media: Files = ()
+
+
+Thread = Annotated[tuple[PartIn, ...], Meta(max_length=100)]
+
+
+class VariantIn(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
+    """What one platform or account has instead. Null or absent: as in the post; an empty thread: none here."""
+
+    text: Text | None = None
+    media: Files | None = None
+    thread: Thread | None = None
+
+
+class PostIn(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
+    """What a person writes. `accounts` and `media` by id, in order. `variants` by platform name or account id: an
+    account's wins over its platform's, field by field."""
+
+    text: Text
+    media: Files = ()
+    thread: Thread = ()
+    variants: Annotated[dict[Annotated[str, Meta(max_length=50)], VariantIn], Meta(max_length=250)] = {}
     accounts: Annotated[list[str], Meta(max_length=200)] = []
     options: Options = msgspec.field(default_factory=Options)  # type: ignore[valid-type]
 
@@ -74,6 +99,35 @@ class AttachedOut(msgspec.Struct, kw_only=True):
     thumbnail_url: str
 
 
+class PartOut(msgspec.Struct, kw_only=True):
+    """A further part of a thread."""
+
+    text: str
+    media: list[AttachedOut]
+
+
+class VariantOut(msgspec.Struct, kw_only=True):
+    """What one platform or account has instead; null where it has what the post has."""
+
+    text: str | None
+    media: list[AttachedOut] | None
+    thread: list[PartOut] | None
+
+
+class SplitIn(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
+    """A text that is too long for one post of an account. `numbered` ends each part with its number, as 2/7."""
+
+    account_id: str
+    text: Text
+    numbered: bool = False
+
+
+class SplitOut(msgspec.Struct, kw_only=True):
+    """The text as the parts of a thread, each short enough."""
+
+    parts: list[str]
+
+
 class PlanOut(msgspec.Struct, kw_only=True):
     """When: the wall time in its zone, and the instant that is."""
 
@@ -97,6 +151,8 @@ class PostOut(msgspec.Struct, kw_only=True):
     revision: int
     text: str
     media: list[AttachedOut]
+    thread: list[PartOut]
+    variants: dict[str, VariantOut]
     accounts: list[str]
     options: dict[str, Any]
     plan: PlanOut | None
@@ -137,6 +193,12 @@ class PostController(Controller):
     async def check(self, data: JSONBody[PostIn], caller: NamedDependency[Caller]) -> list[Verdict]:
         """What each chosen account would say to this. Nothing is saved."""
         return await verdicts(caller, _written(data))
+
+    @post("/splits", summary="Make it a thread", guards=[needs("author")], status_code=HTTP_200_OK)
+    async def split(self, data: JSONBody[SplitIn], caller: NamedDependency[Caller]) -> SplitOut:
+        """The text in parts by the account's own counting, cut between paragraphs, sentences or words."""
+        parts = await in_parts(caller, data.account_id, data.text, numbered=data.numbered)
+        return SplitOut(parts=parts)
 
     @get("/{post_id:str}", summary="One post", guards=[needs("viewer")])
     async def read(
@@ -202,10 +264,23 @@ class PostController(Controller):
 def _written(data: PostIn) -> Written:
     return Written(
         text=data.text,
-        media=tuple(data.media),
+        media=data.media,
+        thread=tuple(map(_part_written, data.thread)),
         accounts=tuple(dict.fromkeys(data.accounts)),
         options=msgspec.to_builtins(data.options),
+        variants={
+            key: Variant(
+                text=each.text,
+                media=each.media,
+                thread=None if each.thread is None else tuple(map(_part_written, each.thread)),
+            )
+            for key, each in data.variants.items()
+        },
     )
+
+
+def _part_written(part: PartIn) -> PartWritten:
+    return PartWritten(text=part.text, media=part.media)
 
 
 async def _zone(caller: Caller) -> str:
@@ -240,11 +315,27 @@ async def _all_shown(caller: Caller, posts: list[Post], backing: Backing) -> lis
 
 def _out(post: Post, publications: list[Publication], media: dict[str, Media], backing: Backing) -> PostOut:
     pictures = thumbnails(media.values(), backing)
+
+    def shown_files(attached: tuple[Attached, ...]) -> list[AttachedOut]:
+        return [_attached(each, media[each.id], backing) for each in attached if each.id in media]
+
+    def shown_thread(parts: tuple[PartWritten, ...]) -> list[PartOut]:
+        return [PartOut(text=part.text, media=shown_files(part.media)) for part in parts]
+
     return PostOut(
         id=str(post.id),
         revision=post.revision,
         text=post.written.text,
-        media=[_attached(each, media[each.id], backing) for each in post.written.media if each.id in media],
+        media=shown_files(post.written.media),
+        thread=shown_thread(post.written.thread),
+        variants={
+            key: VariantOut(
+                text=each.text,
+                media=None if each.media is None else shown_files(each.media),
+                thread=None if each.thread is None else shown_thread(each.thread),
+            )
+            for key, each in post.written.variants.items()
+        },
         accounts=list(post.written.accounts),
         options=post.written.options,
         plan=PlanOut(wall=post.plan.wall, zone=post.plan.zone, fold=post.plan.fold, at=post.plan.due_at)

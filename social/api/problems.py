@@ -23,7 +23,6 @@ from social.errors import (
     Refused,
     RetryLater,
     SignInNeeded,
-    TooMany,
     Unavailable,
     Wrong,
 )
@@ -50,8 +49,8 @@ def refused(_: AnyRequest, error: Refused) -> Problem:
     headers = {}
     if isinstance(error, SignInNeeded):
         headers["WWW-Authenticate"] = "Bearer"
-    if isinstance(error, TooMany | Unavailable):
-        headers["Retry-After"] = str(error.retry_after)
+    if (retry_after := getattr(error, "retry_after", None)) is not None:
+        headers["Retry-After"] = str(retry_after)
     wrongs = error.wrong if isinstance(error, Invalid) else ()
     return _problem(error.status, error.kind, error.title, error.sentence, wrongs, headers, error.facts)
 

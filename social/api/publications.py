@@ -24,8 +24,9 @@ from social.people.documents import User
 from social.people.roles import Caller
 from social.platforms.contract import Evidence
 from social.posts.when import Plan, at_the_instant, on_the_wall
-from social.publishing import plan
-from social.publishing.documents import Attempt, Publication
+from social.publishing import single
+from social.publishing.attempts import Attempt
+from social.publishing.documents import Publication
 from social.publishing.shown import PublicationOut, shown
 from social.publishing.states import State
 
@@ -64,10 +65,11 @@ class VerdictIn(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
 
 
 class AttemptOut(msgspec.Struct, kw_only=True):
-    """One attempt: when its request was armed and answered, and what came of it."""
+    """One attempt at one part (0: the first): when its request was armed and answered, and what came of it."""
 
     n: int
     rev: int
+    part: int
     sent_at: datetime
     answered_at: datetime
     outcome: str
@@ -138,17 +140,18 @@ class PublicationController(Controller):
         caller: NamedDependency[Caller],
         backing: NamedDependency[Backing],
     ) -> PublicationOut:
-        """Another time for this account alone."""
+        """Another time for this account alone. 409 once it is going out or partly online."""
         user = await User.get(caller.user_id)
         when = data.plan(user.zone if user else "UTC")
-        return await _shown(caller, await plan.move(caller, publication_id, when, backing), backing)
+        return await _shown(caller, await single.move(caller, publication_id, when, backing), backing)
 
     @delete("/{publication_id:str}/plan", summary="Cancel one", guards=[needs("author")], status_code=HTTP_200_OK)
     async def cancel(
         self, publication_id: FromPath[str], caller: NamedDependency[Caller], backing: NamedDependency[Backing]
     ) -> PublicationOut:
-        """409 once it is going out."""
-        return await _shown(caller, await plan.cancel_one(caller, publication_id, backing), backing)
+        """Of a thread that is partly online the rest is given up: then it is online, with a note. 409 once it is going
+        out."""
+        return await _shown(caller, await single.cancel(caller, publication_id, backing), backing)
 
     @post(
         "/{publication_id:str}/attempts",
@@ -159,8 +162,8 @@ class PublicationController(Controller):
     async def again(
         self, publication_id: FromPath[str], caller: NamedDependency[Caller], backing: NamedDependency[Backing]
     ) -> PublicationOut:
-        """What may already be out is looked for first."""
-        return await _shown(caller, await plan.again(caller, publication_id, backing), backing)
+        """What may already be out is looked for first. A thread that is partly online goes on with its next part."""
+        return await _shown(caller, await single.again(caller, publication_id, backing), backing)
 
     @post(
         "/{publication_id:str}/verdict",
@@ -176,7 +179,7 @@ class PublicationController(Controller):
         backing: NamedDependency[Backing],
     ) -> PublicationOut:
         """For what we could not find out ourselves."""
-        settled = await plan.verdict(caller, publication_id, is_there=data.went_out, url=data.url, backing=backing)
+        settled = await single.verdict(caller, publication_id, is_there=data.went_out, url=data.url, backing=backing)
         return await _shown(caller, settled, backing)
 
 
@@ -199,6 +202,7 @@ def _attempt(attempt: Attempt) -> AttemptOut:
     return AttemptOut(
         n=attempt.n,
         rev=attempt.rev,
+        part=attempt.part,
         sent_at=attempt.sent_at,
         answered_at=attempt.answered_at,
         outcome=attempt.outcome,

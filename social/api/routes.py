@@ -15,18 +15,23 @@ from litestar.types import ControllerRouterHandler
 
 from social import web as web_client
 from social.api import web
-from social.api.accounts import AccountController, ConnectionController, PlatformController
+from social.api.accounts import AccountController, ConnectionController, PlatformController, client_document
 from social.api.bodies import JsonRequest
-from social.api.callers import Callers, deny_by_default, needs, the_caller
+from social.api.callers import Callers, deny_by_default, needs, the_caller, the_somebody
+from social.api.described import Headers
 from social.api.files import file
 from social.api.headers import Entrance, OnTheWayOut
 from social.api.health import HealthController, Readiness
+from social.api.invitations import InvitationController
 from social.api.live import LiveController
 from social.api.media import MediaController
+from social.api.members import MemberController
 from social.api.people import PeopleController
 from social.api.posts import PostController
 from social.api.problems import HANDLERS
 from social.api.publications import PublicationController
+from social.api.repeats import Repeats
+from social.api.sessions import SessionController
 from social.backing import Backing
 from social.people.signin import SignIn
 
@@ -35,6 +40,9 @@ LARGEST_JSON = 1_000_000  # bytes; the upload of files has its own
 
 CONTROLLERS: Sequence[ControllerRouterHandler] = (  # everything under /api/v1
     PeopleController,
+    SessionController,
+    MemberController,
+    InvitationController,
     PlatformController,
     ConnectionController,
     AccountController,
@@ -51,7 +59,8 @@ def application(
     """The API, the web client, and the doors that `others` are (for doors may not import one another).
 
     Every route says who may use it, with `needs("editor")` among its guards or `opt={"public": True}`; one that says
-    nothing answers nobody. Dependencies by name: backing, caller, readiness, signin, callers.
+    nothing answers nobody. Dependencies by name: backing, caller (or somebody, after `signed_in`), readiness, signin,
+    callers. A POST whose answer holds a secret says `opt={"secret_answer": True}`: it is not kept for repeats.
     """
     ready, address = readiness or Readiness(), backing.settings.public_url
     return Litestar(
@@ -59,6 +68,7 @@ def application(
             Router(V1, route_handlers=[*CONTROLLERS, openapi_document]),
             HealthController,
             file,
+            client_document,
             *others,
             *web.handlers(web_client.files(), address),
         ],
@@ -69,12 +79,14 @@ def application(
         guards=[deny_by_default],
         dependencies={
             "caller": Provide(the_caller, sync_to_thread=False),
+            "somebody": Provide(the_somebody, sync_to_thread=False),
             "backing": Provide(_backing, sync_to_thread=False),
             "readiness": Provide(_readiness, sync_to_thread=False),
             "signin": Provide(_signin, sync_to_thread=False),
             "callers": Provide(_callers, sync_to_thread=False),
         },
-        middleware=[Entrance(address)],
+        middleware=[Entrance(address), Repeats(backing)],
+        plugins=[Headers()],
         before_send=[OnTheWayOut(address)],
         exception_handlers=HANDLERS,
         openapi_config=_openapi(),

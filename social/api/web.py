@@ -43,7 +43,10 @@ def handlers(folder: Path, public_url: str) -> Sequence[HTTPRouteHandler]:
     files = {path.relative_to(folder).as_posix(): _read(path, folder) for path in _all(folder)}
     policy = page_policy(public_url)
 
-    @route("/", http_method=[HttpMethod.GET, HttpMethod.HEAD], opt={"public": True}, include_in_schema=False)
+    # Named here, for below it is an address that is no page: the router does not look back from there.
+    pages = ["/", "/connect/{platform:str}"]
+
+    @route(pages, http_method=[HttpMethod.GET, HttpMethod.HEAD], opt={"public": True}, include_in_schema=False)
     async def front(request: AnyRequest) -> Answer:
         """The client."""
         return _answer(request, files, "index.html", policy, public_url)

@@ -1,16 +1,22 @@
 """MongoDB, the truth: the client, and how msgspec structs live in documents."""
 
-from collections.abc import Sequence
+import asyncio
+import itertools
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
+import structlog
 from beanie import Document
 from pydantic import PlainValidator
 from pymongo import AsyncMongoClient, IndexModel
-from pymongo.errors import PyMongoError
+from pymongo.errors import ConnectionFailure, PyMongoError
 
 from social.settings import Settings
+
+log = structlog.get_logger()
+T = TypeVar("T")
 
 # A filter's or an update's idea of the present: the server's in production, a literal where a test moves the clock.
 NOW = "$$NOW"
@@ -45,6 +51,19 @@ async def reachable(mongo: AsyncMongoClient[dict[str, Any]]) -> bool:
     except PyMongoError:
         return False
     return True
+
+
+async def insist(write: Callable[[], Awaitable[T]]) -> T:
+    """What `write` answers, repeated while Mongo is away: for what is known only here. It must bear being repeated."""
+    for pause in itertools.chain((0.2, 0.5, 1.0, 2.0), itertools.repeat(5.0)):
+        try:
+            return await write()
+        except PyMongoError as error:
+            if not (error.timeout or isinstance(error, ConnectionFailure)):
+                raise
+            log.warning("mongo.waiting", error=type(error).__name__)
+            await asyncio.sleep(pause)
+    raise AssertionError("unreachable")
 
 
 async def index(documents: Sequence[type[Document]]) -> None:

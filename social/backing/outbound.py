@@ -12,7 +12,7 @@ import socket
 from collections.abc import AsyncIterator, Callable
 from collections.abc import Set as AbstractSet
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib import metadata
 from typing import Self
 
@@ -21,6 +21,7 @@ import msgspec
 from aiohttp.abc import AbstractResolver
 from yarl import URL
 
+from social.backing.nonces import Nonces
 from social.errors import Invalid, Wrong
 from social.settings import Settings
 
@@ -86,6 +87,7 @@ class Outbound:
     outside: aiohttp.ClientSession
     sandbox: aiohttp.ClientSession | None
     sandbox_origin: str | None
+    nonces: Nonces = field(default_factory=Nonces)  # of the servers that want proofs of possession
 
     @classmethod
     @asynccontextmanager
@@ -114,17 +116,17 @@ class Outbound:
                 sandbox_origin=str(URL(origin).origin()) if origin else None,
             )
 
-    def towards(self, origin: str, *, sandbox: bool) -> aiohttp.ClientSession:
+    def towards(self, origin: str, *, sandbox: bool, path: str = "") -> aiohttp.ClientSession:
         """The session for a platform's server at `origin` (scheme and host). Invalid if we do not speak to it.
 
-        A sandbox account's origin must be the sandbox's, to the letter; any other must be https on its own port.
+        A sandbox account's origin must be the sandbox's and the `path` at which it has the platform, to the letter; any
+        other must be https on its own port, and none but a name: no user, no path.
         """
         if sandbox:
-            if self.sandbox is None or origin != self.sandbox_origin:
+            if self.sandbox is None or origin != f"{self.sandbox_origin}{path}":
                 raise Invalid("The sandbox is not at this address, or is switched off.", code="sandbox-away")
             return self.sandbox
-        url = URL(origin)
-        if url.scheme != "https" or url.port != 443 or url.user is not None or not url.host:
+        if not live(origin):
             raise Invalid("A platform's server is spoken to over https only.", code="not-https")
         return self.platforms
 
@@ -169,6 +171,15 @@ def checked(url: str) -> URL:
     if port not in WEB_PORTS:
         raise _unfetchable("Only the usual ports of the web, 80 and 443, are asked.", "port")
     return address
+
+
+def live(origin: str) -> bool:
+    """Whether `origin` is https, a host and nothing else, as it is written. Where it leads is decided at the socket."""
+    try:
+        url = URL(origin)
+        return url.scheme == "https" and url.port == 443 and str(url.origin()) == origin
+    except ValueError:
+        return False
 
 
 def public(address: str) -> bool:

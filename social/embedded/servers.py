@@ -6,6 +6,7 @@ so that a killed product leaves the evidence of what it had sent.
 
 import asyncio
 import contextlib
+import os
 from collections.abc import Mapping
 
 from social.embedded import listener, mongod, sandbox, seaweed, valkey
@@ -14,6 +15,7 @@ from social.embedded.folder import Folder
 from social.embedded.order import Order, visited
 from social.embedded.supervisor import Supervisor, Tell, cancelled_by_signals
 from social.embedded.unfit import Unfit
+from social.supervised import ready
 
 SERVERS = (mongod, valkey, seaweed)
 S3 = (seaweed.SETTING, "SOCIAL_S3_ACCESS_KEY", "SOCIAL_S3_SECRET_KEY")
@@ -37,6 +39,7 @@ async def run(order: Order, environment: Mapping[str, str], tell: Tell) -> None:
                 with listener.handed_over(listening, folder.run, lambda pid: register.add("an instance", pid)) as path:
                     public = _public(order.host, listening.getsockname()[1])
                     folder.announce(_kept(folder) | public | {"SOCIAL_LISTEN": str(path)} | own | given)
+                    ready(os.environ)
                     await asyncio.get_running_loop().create_future()  # until we are told to stop
     except asyncio.CancelledError:
         tell("The servers have stopped")

@@ -29,7 +29,8 @@ READERS = 8  # of Mongo at a time, so that a swarm that comes back leaves connec
 LOOK = 2.0  # seconds between questions to Mongo
 QUIET, DEAD = 5.0, 15.0  # seconds without a word from Redis until it is asked, and until it is given up
 PAUSE, LONGEST_PAUSE = 0.2, 5.0  # seconds until Redis is tried again; doubled each time
-CHECK = 30.0  # seconds between checks that everybody may still listen
+CHECK = 30.0  # seconds between checks that everybody may still listen, if nobody says that somebody left
+TOGETHER = 0.2  # seconds for which those who leave are gathered
 SPREAD = 2.0  # seconds over which a closing hub sends its sockets away
 LAST = 2.0  # seconds that the last of them may take to go
 
@@ -60,6 +61,7 @@ class Hub:
         self._waiting: asyncio.Timeout | None = None  # for a word from Redis
         self._pause = PAUSE
         self._check_every = check
+        self._left = asyncio.Event()  # somebody may not listen any more
         self._closing = False
         self._empty = asyncio.Event()
 
@@ -192,6 +194,9 @@ class Hub:
             self._waiting.reschedule(0)
 
     def _pass_on(self, word: Mapping[str, Any], followed: Mapping[bytes, ObjectId]) -> None:
+        if word["type"] == "message" and word["channel"] == channel(self._backing, None).encode():
+            self._left.set()
+            return
         workspace_id = followed.get(word["channel"])
         room = self._rooms.get(workspace_id) if workspace_id else None
         if room is None:
@@ -242,7 +247,11 @@ class Hub:
     async def _check(self) -> None:
         """Closes the sockets of those who were signed out or are not in the workspace any more."""
         while True:
-            await asyncio.sleep(self._check_every)
+            with suppress(TimeoutError):
+                async with asyncio.timeout(self._check_every):
+                    await self._left.wait()
+                await asyncio.sleep(TOGETHER)  # many may leave in one moment
+            self._left.clear()
             try:
                 welcome = await admitted({listener.admission for listener in self._listeners})
             except PyMongoError as error:

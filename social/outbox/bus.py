@@ -5,6 +5,7 @@ What is lost here costs a socket two seconds, never an event: hubs ask Mongo how
 
 import asyncio
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from datetime import datetime
 from typing import Any
 
@@ -69,8 +70,15 @@ class Bus:
 
 
 def channel(backing: Backing, workspace_id: ObjectId | None) -> str:
-    """Where a workspace's events are published; without one, where nothing is."""
+    """Where a workspace's events are published; without one, where it is said that somebody may not listen any more."""
     return f"live:{backing.settings.mongo_database}:{workspace_id}"
+
+
+async def somebody_left(backing: Backing) -> None:
+    """Has all hubs look, now rather than within half a minute, who may not listen any more. Gives up soon."""
+    with suppress(*GONE, TimeoutError):
+        async with asyncio.timeout(PATIENCE):
+            await backing.redis.publish(channel(backing, None), b"left")
 
 
 def messages(batch: Batch) -> Iterable[Message]:

@@ -7,7 +7,8 @@ or, should that one have died, by the next, and doing it twice changes nothing. 
 by SIGKILL would keep the rows locked for a minute.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextvars import ContextVar
 from datetime import datetime, timedelta
 from typing import Any, ClassVar, Self
 
@@ -28,6 +29,12 @@ BY_THE_SERVER = Timestamp(0, 0)  # mongod puts its cluster time here on insert: 
 FIRST_ID = ObjectId("0" * 24)
 
 Json = dict[str, Any]
+
+# Told of all rows that the current task writes in a transaction, and in that transaction: who answers a request only
+# once learns by it what the request has done.
+noting: ContextVar[Callable[[Sequence["Row"], AsyncClientSession], Awaitable[None]] | None] = ContextVar(
+    "noting", default=None
+)
 
 
 class Row(Document):
@@ -241,6 +248,9 @@ async def announce(rows: Sequence[Row], session: AsyncClientSession | None = Non
     Without a session they are written by themselves.
     """
     if rows:
+        note = noting.get()
+        if note is not None and session is not None:
+            await note(rows, session)
         await Row.get_pymongo_collection().insert_many([_written(row) for row in rows], session=session)
 
 

@@ -5,7 +5,8 @@ from datetime import datetime, timedelta
 from typing import Any, Self
 
 from beanie import Document, PydanticObjectId
-from pymongo import ASCENDING, IndexModel, ReturnDocument
+from pymongo import ASCENDING, DESCENDING, IndexModel, ReturnDocument
+from pymongo.asynchronous.client_session import AsyncClientSession
 from pymongo.errors import DuplicateKeyError
 
 from social.backing.mongo import BSON_ENCODERS
@@ -49,6 +50,7 @@ class Workspace(Document):
     name: str
     founding: bool = False
     created_at: datetime
+    people_rev: int = 0  # rises with each change of its people, so that two changes at once are one after the other
 
     class Settings:
         name = "workspaces"
@@ -59,6 +61,11 @@ class Workspace(Document):
     async def founded(cls) -> bool:
         """Whether the set-up has been done."""
         return await cls.get_pymongo_collection().find_one({"founding": True}, {"_id": 1}) is not None
+
+    @classmethod
+    async def people_change(cls, id: PydanticObjectId, session: AsyncClientSession) -> None:
+        """Begins a change of its people, in a transaction: another one that has begun will be done anew after it."""
+        await cls.get_pymongo_collection().update_one({"_id": id}, {"$inc": {"people_rev": 1}}, session=session)
 
     @classmethod
     async def all_with(cls, ids: Sequence[PydanticObjectId]) -> list[Self]:
@@ -90,6 +97,21 @@ class Membership(OfWorkspace):
         found = await cls.find({"user_id": user_id}).limit(200).to_list()
         return sorted(found, key=lambda membership: (membership.created_at, str(membership.id)))
 
+    @classmethod
+    async def between(
+        cls, user_id: PydanticObjectId, workspace_id: PydanticObjectId, session: AsyncClientSession
+    ) -> Self | None:
+        """What a user is in a workspace, seen from a transaction; None if they are not in it."""
+        return await cls.find_one({"user_id": user_id, "workspace_id": workspace_id}, session=session)
+
+    @classmethod
+    async def count_in(
+        cls, workspace_id: PydanticObjectId, session: AsyncClientSession, role: Role | None = None
+    ) -> int:
+        """How many members a workspace has, or how many of them are `role`, seen from a transaction."""
+        which = {"workspace_id": workspace_id} | ({} if role is None else {"role": str(role)})
+        return await cls.get_pymongo_collection().count_documents(which, session=session)
+
 
 class Session(Document):
     """One signed-in browser or program: the family of refresh tokens that followed one another since the sign-in.
@@ -111,7 +133,7 @@ class Session(Document):
     class Settings:
         name = "sessions"
         indexes = (
-            IndexModel([("user_id", ASCENDING)]),
+            IndexModel([("user_id", ASCENDING), ("used_at", DESCENDING)]),
             IndexModel([("ends_at", ASCENDING)], expireAfterSeconds=0),
         )
         bson_encoders = BSON_ENCODERS
@@ -151,6 +173,23 @@ class Session(Document):
     async def end(cls, id: PydanticObjectId) -> None:
         """Signs it out: neither its refresh tokens nor its access tokens count any more."""
         await cls.get_pymongo_collection().delete_one({"_id": id})
+
+    @classmethod
+    async def of_user(cls, user_id: PydanticObjectId, now: datetime) -> list[Self]:
+        """Where a user is signed in, what was used last at the front. At most 200."""
+        mine = cls.find({"user_id": user_id, "ends_at": {"$gt": now}})
+        return await mine.sort([("used_at", DESCENDING)]).limit(200).to_list()  # type: ignore[list-item]
+
+    @classmethod
+    async def end_one(cls, id: PydanticObjectId, user_id: PydanticObjectId) -> bool:
+        """Ends a session of this user; False if they have none with this id."""
+        ended = await cls.get_pymongo_collection().delete_one({"_id": id, "user_id": user_id})
+        return ended.deleted_count == 1
+
+    @classmethod
+    async def end_others(cls, user_id: PydanticObjectId, kept: PydanticObjectId) -> None:
+        """Ends all sessions of this user but one."""
+        await cls.get_pymongo_collection().delete_many({"user_id": user_id, "_id": {"$ne": kept}})
 
 
 class Tries(Document):

@@ -18,6 +18,24 @@ class Role(StrEnum):
 
 STRENGTH = {role: place for place, role in enumerate(reversed(Role))}
 
+# Which roles each role may give to others and take from them. Nobody finds one above their own here, so nobody raises
+# themselves; that a workspace keeps an owner is minded where members change.
+REACH: dict[Role, frozenset[Role]] = {
+    Role.OWNER: frozenset(Role),
+    Role.ADMIN: frozenset(Role) - {Role.OWNER},
+    Role.EDITOR: frozenset(),
+    Role.AUTHOR: frozenset(),
+    Role.VIEWER: frozenset(),
+}
+
+
+class Somebody(msgspec.Struct, frozen=True, kw_only=True):
+    """A signed-in person, wherever they belong."""
+
+    user_id: PydanticObjectId
+    session_id: PydanticObjectId
+    name: str
+
 
 class Caller(msgspec.Struct, frozen=True, kw_only=True):
     """A signed-in person acting in one workspace. `api/callers.py` makes it; every room takes it.
@@ -35,3 +53,8 @@ class Caller(msgspec.Struct, frozen=True, kw_only=True):
 def allowed(caller: Caller, role: Role) -> bool:
     """Whether the caller is at least `role` in the workspace they act in."""
     return STRENGTH[caller.role] >= STRENGTH[role]
+
+
+def reaches(role: Role, *others: Role) -> bool:
+    """Whether somebody who is `role` may give and take away each of `others`."""
+    return REACH[role].issuperset(others)

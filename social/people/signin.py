@@ -1,7 +1,7 @@
 """From nobody to somebody: set-up, sign-in, the next token, sign-out."""
 
 import hmac
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -44,6 +44,15 @@ class Founder(msgspec.Struct, frozen=True, kw_only=True):
     email: str
     password: str
     workspace: str
+    zone: str
+
+
+class Newcomer(msgspec.Struct, frozen=True, kw_only=True):
+    """Who comes in by an invitation and was nobody here before. `zone` is IANA."""
+
+    name: str
+    email: str
+    password: str
     zone: str
 
 
@@ -104,20 +113,27 @@ class SignIn:
         expected = self.backing.settings.setup_token
         if not expected or not hmac.compare_digest(expected.encode(), token.encode()):
             raise Forbidden("This set-up link is not right. Use the one that the service printed at its first start.")
-        _check(founder)
-        owner = User(
-            id=PydanticObjectId(),
-            email=founder.email.strip(),
-            email_folded=folded(founder.email),
-            password_hash=await self.passwords.hashed(founder.password),
-            name=founder.name.strip(),
-            zone=founder.zone,
-            created_at=now,
-        )
+        wrong = [] if founder.workspace.strip() else [Wrong("/workspace", "Please fill this in.", "missing")]
+        owner = await self.user(founder, now, wrong)
         workspace = Workspace(id=PydanticObjectId(), name=founder.workspace.strip(), founding=True, created_at=now)
         membership = Membership(workspace_id=workspace.id, user_id=owner.id, role=Role.OWNER, created_at=now)
         await self._found(owner, workspace, membership)
-        return await self._begin(owner, visitor, now)
+        return await self.begin(owner, visitor, now)
+
+    async def user(self, newcomer: Founder | Newcomer, now: datetime, wrong: Sequence[Wrong] = ()) -> User:
+        """The user they are to become, not yet stored. Invalid names all that is wrong with them, after `wrong`."""
+        wrong = [*wrong, *_wrongs(newcomer)]
+        if wrong:
+            raise Invalid("Something needs to be changed first.", wrong)
+        return User(
+            id=PydanticObjectId(),
+            email=newcomer.email.strip(),
+            email_folded=folded(newcomer.email),
+            password_hash=await self.passwords.hashed(newcomer.password),
+            name=newcomer.name.strip(),
+            zone=newcomer.zone,
+            created_at=now,
+        )
 
     async def sign_in(self, email: str, password: str, visitor: Visitor, now: datetime) -> SignedIn:
         """Starts a session. SignInNeeded after the same time and in the same words for an unknown e-mail, too.
@@ -134,7 +150,23 @@ class SignIn:
         if self.passwords.outdated(user.password_hash):
             await user.rehash(await self.passwords.hashed(password))
         await tries.forget(tries.SIGN_IN_TO_ACCOUNT, account)
-        return await self._begin(user, visitor, now)
+        return await self.begin(user, visitor, now)
+
+    async def begin(self, user: User, visitor: Visitor, now: datetime) -> SignedIn:
+        """A new session of this user. Whoever calls this knows that it is they."""
+        session_id = PydanticObjectId()
+        refresh = new_refresh(session_id, self.backing.vault)
+        session = Session(
+            id=session_id,
+            user_id=user.id,
+            current=digest(refresh),
+            created_at=now,
+            used_at=now,
+            ends_at=now + IDLE,
+            user_agent=visitor.user_agent[:200],
+        )
+        await session.insert()
+        return await self._signed_in(user, session, refresh, now)
 
     async def refresh(self, used: str, visitor: Visitor, now: datetime) -> SignedIn:
         """The next pair of tokens. The token just replaced gives the same successor for ten seconds, because its answer
@@ -175,21 +207,6 @@ class SignIn:
         except DuplicateKeyError:
             raise Conflict(DONE) from None
 
-    async def _begin(self, user: User, visitor: Visitor, now: datetime) -> SignedIn:
-        session_id = PydanticObjectId()
-        refresh = new_refresh(session_id, self.backing.vault)
-        session = Session(
-            id=session_id,
-            user_id=user.id,
-            current=digest(refresh),
-            created_at=now,
-            used_at=now,
-            ends_at=now + IDLE,
-            user_agent=visitor.user_agent[:200],
-        )
-        await session.insert()
-        return await self._signed_in(user, session, refresh, now)
-
     async def _signed_in(self, user: User, session: Session, refresh: str, now: datetime) -> SignedIn:
         access = self.tokens.made(user.id, session.id, session.version, now)
         return SignedIn(access=access, refresh=refresh, ends_at=session.ends_at, person=await person(user))
@@ -219,17 +236,12 @@ async def person(user: User) -> Person:
     return Person(user=user, places=places)
 
 
-def _check(founder: Founder) -> None:
-    wrong = [
-        Wrong(f"/{field}", "Please fill this in.", "missing")
-        for field in ("name", "workspace")
-        if not getattr(founder, field).strip()
-    ]
-    wrong += weaknesses(founder.password, not_like=(founder.email, founder.name))
-    if founder.zone not in _zones():
+def _wrongs(newcomer: Founder | Newcomer) -> list[Wrong]:
+    wrong = [] if newcomer.name.strip() else [Wrong("/name", "Please fill this in.", "missing")]
+    wrong += weaknesses(newcomer.password, not_like=(newcomer.email, newcomer.name))
+    if newcomer.zone not in _zones():
         wrong.append(Wrong("/zone", "Use an IANA name such as Europe/Berlin.", "zone"))
-    if wrong:
-        raise Invalid("Something needs to be changed first.", wrong)
+    return wrong
 
 
 @cache

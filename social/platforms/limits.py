@@ -9,6 +9,7 @@ never does.
 import regex
 
 from social.platforms.contract import Limits
+from social.platforms.weighted import weight
 
 _LABEL = r"(?:xn--[a-z0-9-]+|[\p{L}\p{N}\p{M}](?:[\p{L}\p{N}\p{M}_-]*[\p{L}\p{N}\p{M}])?)"
 _HOST = rf"(?:{_LABEL}\.)+(?:xn--[a-z0-9-]+|[\p{{L}}\p{{M}}]{{2,}})"
@@ -30,6 +31,8 @@ def length(text: str, limits: Limits) -> int:
     graphemes: what a reader sees as one character; utf16: UTF-16 code units; characters: code points.
     A URL counts `limits.url_length` where that is set. Never raises.
     """
+    if limits.counted_as == "weighted":
+        return weight(text, limits.url_length or 0)
     if limits.url_length is not None:
         text = URL.sub("x" * limits.url_length, text)
     if limits.mentions_without_domain:
@@ -41,3 +44,4 @@ def length(text: str, limits: Limits) -> int:
             return len(text.encode("utf-16-le", "surrogatepass")) // 2
         case "characters":
             return len(text)
+    raise AssertionError(limits.counted_as)

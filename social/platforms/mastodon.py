@@ -24,6 +24,7 @@ from social.errors import (
     PreparationLost,
     Rejected,
     RetryLater,
+    Wrong,
 )
 from social.platforms.calls import Call, Upload
 from social.platforms.contract import (
@@ -38,8 +39,9 @@ from social.platforms.contract import (
     Receipt,
     Save,
     Sought,
+    Turn,
 )
-from social.platforms.limits import MENTION
+from social.platforms.limits import GRAPHEME, MENTION
 from social.platforms.limits import URL as ADDRESS
 
 APP = "Social"  # the name people see under their posts, and by which we know our own again
@@ -48,11 +50,22 @@ BEFORE = timedelta(seconds=60)  # a server's clock may be behind ours by this mu
 AFTER = timedelta(hours=1)  # a request that was lost to us may land late, and clocks differ
 PAGE = 40
 PAGES = 25
+POLL_OPTIONS, POLL_CHARACTERS, POLL_LASTS = 4, 50, (300, 2_629_746)  # the last in seconds
 SHORTLY = 0.25  # of the usual patience, for a question that is only a courtesy
 
 Visibility = Literal["public", "unlisted", "private", "direct"]
 Id = Annotated[str, Meta(min_length=1, max_length=200)]
 Aware = Annotated[datetime, Meta(tz=True)]
+Choice = Annotated[str, Meta(min_length=1, max_length=500)]
+
+
+class MastodonPoll(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A poll on the first part. `expires_in` in seconds: 5 minutes to about a month, as servers usually have it."""
+
+    options: Annotated[tuple[Choice, ...], Meta(min_length=2, max_length=20)]
+    expires_in: Annotated[int, Meta(ge=60, le=31_557_600)] = 86_400
+    multiple: bool = False
+    hide_totals: bool = False  # until it ends
 
 
 class MastodonOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -62,6 +75,7 @@ class MastodonOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
     language: Annotated[str, Meta(pattern="^[a-z]{2}$")] | None = None
     sensitive: bool = False
     spoiler: str = ""  # the content warning; it counts as text
+    poll: MastodonPoll | None = None
 
 
 class Media(msgspec.Struct, frozen=True, kw_only=True):
@@ -119,10 +133,12 @@ class NewStatus(msgspec.Struct, frozen=True, kw_only=True):
 
     status: str
     visibility: Visibility
+    in_reply_to_id: str | UnsetType = UNSET
     media_ids: tuple[str, ...] | UnsetType = UNSET
     sensitive: bool | UnsetType = UNSET
     spoiler_text: str | UnsetType = UNSET
     language: str | UnsetType = UNSET
+    poll: MastodonPoll | UnsetType = UNSET
 
 
 async def register(call: Call, redirect_uri: str, website: str) -> App:
@@ -159,7 +175,7 @@ async def identify(call: Call) -> Identity:
 
 async def prepare(call: Call, content: Content, prepared: Prepared, save: Save) -> Prepared:
     """Uploads the pictures that are not there yet, in order, saving after each. Unused ones vanish within a day."""
-    for item in content.media[len(prepared.media) :]:
+    for item in content.files[len(prepared.media) :]:
         media = await call.post(
             "/api/v2/media",
             Media,
@@ -182,23 +198,23 @@ async def ready(call: Call, prepared: Prepared) -> bool:
     return True
 
 
-async def publish(call: Call, content: Content, prepared: Prepared, key: str) -> Receipt:
-    """Makes it public. `key` is stored with the publication: the same on every attempt, new when its content is."""
+async def publish(call: Call, turn: Turn) -> Receipt:
+    """Makes a part public."""
     try:
         status = await call.post(
             "/api/v1/statuses",
             Status,
             commits=True,
-            json=_new(content, prepared),
-            headers={"Idempotency-Key": key},
+            json=_new(turn),
+            headers={"Idempotency-Key": turn.key},
             params=ENGLISH,
         )
     except Rejected as refusal:
         if refusal.facts.get("status") == 422:
-            await _blame_the_media(call, prepared)
+            await _blame_the_media(call, Prepared(media=turn.media_ids))
         raise
     await _kept(call, status)
-    return Receipt(id=status.id, url=_web(status.url), notes=_differences(status, content))
+    return Receipt(id=status.id, url=_web(status.url), notes=_differences(status, turn))
 
 
 async def find(call: Call, sought: Sought) -> Receipt | None:
@@ -206,12 +222,12 @@ async def find(call: Call, sought: Sought) -> Receipt | None:
     ours = [
         status
         async for status in _newest(call, sought.remote_account, since=sought.first_sent_at - BEFORE)
-        if _like(status, sought) and await _says(call, status, sought.content)
+        if _like(status, sought) and await _says(call, status, sought)
     ]
     if not ours:
         return None
-    surest = next((status for status in ours if _ids(status) == sought.prepared.media), ours[-1])
-    return Receipt(id=surest.id, url=_web(surest.url), evidence="lookup", notes=_differences(surest, sought.content))
+    surest = next((status for status in ours if _ids(status) == sought.media_ids), ours[-1])
+    return Receipt(id=surest.id, url=_web(surest.url), evidence="lookup", notes=_differences(surest, sought))
 
 
 async def delete(call: Call, id: str) -> None:
@@ -219,12 +235,36 @@ async def delete(call: Call, id: str) -> None:
     await call.delete(f"/api/v1/statuses/{_part(id)}", params={"delete_media": "true"})
 
 
-def counted_text(content: Content) -> tuple[str, ...]:
+def counted_text(content: Content, part: int) -> tuple[str, ...]:
     """What the text limit counts: the content warning and the text. Sheet: Limits.
 
     It leaves open whether addresses in the warning are shortened too, so they count as what is longer.
     """
-    return (_in_full(str(content.options.get("spoiler", ""))), content.text)
+    return (_in_full(str(content.options.get("spoiler", ""))), content.parts[part].text)
+
+
+def objections(content: Content, limits: Limits) -> tuple[Wrong, ...]:
+    """What a server would refuse about a poll. Sheet: Any post; Limits (a server's own figures may be other ones)."""
+    poll = msgspec.convert(content.options, MastodonOptions).poll
+    if poll is None:
+        return ()
+    at, wrong = "/options/mastodon/poll", []
+    if content.media:
+        words = "Mastodon takes a poll or pictures, not both. Remove one of them."
+        wrong.append(Wrong(at, words, "poll-and-media"))
+    if not POLL_LASTS[0] <= poll.expires_in <= POLL_LASTS[1]:
+        wrong.append(Wrong(f"{at}/expires_in", "A poll lasts from 5 minutes to 30 days.", "range"))
+    if len(poll.options) > POLL_OPTIONS:
+        wrong.append(Wrong(f"{at}/options", f"Mastodon takes {POLL_OPTIONS} choices at most.", "too-many"))
+    for number, choice in enumerate(poll.options):
+        if not choice.strip():
+            wrong.append(Wrong(f"{at}/options/{number}", "This choice is empty.", "missing"))
+        if sum(1 for _ in GRAPHEME.finditer(choice)) > POLL_CHARACTERS:
+            words = f"Mastodon takes {POLL_CHARACTERS} characters for a choice. Shorten it."
+            wrong.append(Wrong(f"{at}/options/{number}", words, "too-long"))
+    if len({choice.strip() for choice in poll.options}) < len(poll.options):
+        wrong.append(Wrong(f"{at}/options", "Two choices are the same.", "repeated"))
+    return tuple(wrong)
 
 
 def _in_full(warning: str) -> str:
@@ -233,15 +273,17 @@ def _in_full(warning: str) -> str:
     return MENTION.sub(lambda found: found[0].replace("@", "."), plain)
 
 
-def _new(content: Content, prepared: Prepared) -> NewStatus:
-    options = _options(content)
+def _new(turn: Turn) -> NewStatus:
+    options = _options(turn.content)
     return NewStatus(
-        status=content.text,
+        status=turn.text,
         visibility=options.visibility,
-        media_ids=prepared.media or UNSET,
+        in_reply_to_id=turn.before[-1].id if turn.before else UNSET,
+        media_ids=turn.media_ids or UNSET,
         sensitive=options.sensitive or UNSET,
         spoiler_text=options.spoiler or UNSET,
         language=options.language or UNSET,
+        poll=options.poll or UNSET if turn.part == 0 else UNSET,
     )
 
 
@@ -271,14 +313,14 @@ async def _kept(call: Call, status: Status) -> None:
         raise OutcomeUnknown(sentence, code="not-kept", status=404)
 
 
-def _differences(status: Status, content: Content) -> tuple[str, ...]:
+def _differences(status: Status, turn: Turn) -> tuple[str, ...]:
     """What is public is not always what was sent; the sheet names where servers say nothing about it."""
-    asked = _options(content).visibility
+    asked = _options(turn.content).visibility
     notes = []
     if status.visibility != asked:
         notes.append(f"The server made this {status.visibility} although {asked} was asked for.")
-    if len(status.media_attachments) < len(content.media):
-        notes.append(f"Only {len(status.media_attachments)} of {len(content.media)} pictures are in the post.")
+    if len(status.media_attachments) < len(turn.media):
+        notes.append(f"Only {len(status.media_attachments)} of {len(turn.media)} pictures are in the post.")
     return tuple(notes)
 
 
@@ -302,23 +344,23 @@ def _like(status: Status, sought: Sought) -> bool:
         status.id not in sought.known
         and status.created_at <= sought.last_sent_at + AFTER
         and (status.application is None or status.application.name in {None, APP})
-        and status.in_reply_to_id is None
-        and len(status.media_attachments) == len(sought.content.media)
+        and status.in_reply_to_id == (sought.before[-1].id if sought.before else None)
+        and len(status.media_attachments) <= len(sought.media)  # servers before 4.3 drop what they do not know
     )
 
 
-async def _says(call: Call, status: Status, content: Content) -> bool:
-    """Whether a post says what `content` does. Servers before 3.5 have no source: there the page is compared."""
-    text, spoiler = _as_stored(content)
+async def _says(call: Call, status: Status, sought: Sought) -> bool:
+    """Whether a post says what is sought. Servers before 3.5 have no source: there the page is compared."""
+    text, spoiler = _as_stored(sought)
     source = await call.get_or_none(f"/api/v1/statuses/{_part(status.id)}/source", Source)
     if source is not None:
         return (_trimmed(source.text), _trimmed(source.spoiler_text)) == (text, spoiler)
     return _read(status.content) == "".join(text.split()) and _trimmed(status.spoiler_text) == spoiler
 
 
-def _as_stored(content: Content) -> tuple[str, str]:
+def _as_stored(turn: Turn) -> tuple[str, str]:
     """Text and warning as the server keeps them: without a text, the warning becomes it."""
-    text, spoiler = _trimmed(content.text), _trimmed(_options(content).spoiler)
+    text, spoiler = _trimmed(turn.text), _trimmed(_options(turn.content).spoiler)
     return (text, spoiler) if text else (spoiler, "")
 
 
@@ -377,6 +419,7 @@ MASTODON = Platform(
     title="Mastodon",
     limits=Limits(  # an account's server may say otherwise
         text=500,
+        thread=100,
         counted_as="graphemes",
         url_length=23,
         mentions_without_domain=True,
@@ -474,4 +517,5 @@ MASTODON = Platform(
     find=find,
     delete=delete,
     counted_text=counted_text,
+    objections=objections,
 )

@@ -8,9 +8,8 @@ from collections.abc import Iterator, Mapping
 import msgspec
 
 from social.errors import Invalid, Wrong
-from social.platforms.contract import Content, Limits, Platform
+from social.platforms.contract import Content, Limits, MediaItem, Part, Platform
 from social.platforms.limits import length
-from social.posts.documents import Written
 
 MIB = 2**20
 
@@ -18,24 +17,52 @@ MIB = 2**20
 def problems(content: Content, limits: Limits, platform: Platform) -> list[Wrong]:
     """What `platform` would refuse about `content`, in the order a reader meets it. Empty means it fits.
 
-    Pointers lead into the post as the API takes it: /text, /media/0, /media/0/alt, /options/mastodon/....
+    Pointers lead into the content: /text, /media/0, /media/0/alt, /thread/0/text, /options/mastodon/....
     """
-    return [*_options(content, platform), *_text(content, limits, platform), *_media(content, limits, platform)]
-
-
-def unfinished(written: Written) -> list[Wrong]:
-    """What keeps a draft from being planned anywhere, whatever the accounts."""
-    wrong = []
-    if not written.accounts:
-        wrong.append(Wrong("/accounts", "Choose at least one account to send this to.", "missing"))
-    if not written.text.strip() and not written.media:
-        wrong.append(Wrong("/text", "Write something or add a picture.", "missing"))
+    wrong = list(_options(content, platform))
+    fitting_options = not wrong
+    for number in range(len(content.parts)):
+        wrong += _part(content, number, limits, platform)
+    if len(content.parts) > limits.thread:
+        words = (
+            f"{platform.title} takes {limits.thread} parts at most."
+            if limits.thread > 1
+            else f"{platform.title} has no threads. Leave the further parts out here."
+        )
+        wrong.append(Wrong("/thread", words, "too-many"))
+    if fitting_options:
+        wrong += platform.objections(content, limits)
     return wrong
 
 
-def counted(content: Content, limits: Limits, platform: Platform) -> int:
-    """How long the text is to the platform, in its own unit."""
-    return sum(length(piece, limits) for piece in platform.counted_text(content))
+def remarks(content: Content, limits: Limits, platform: Platform) -> list[str]:
+    """What the person should know and is no fault."""
+    said = list(platform.remarks(content))
+    if limits.animated == "still" and any(item.animated for item in content.files):
+        said.append(f"{platform.title} shows an animated picture as a still one.")
+    return said
+
+
+def empty(content: Content) -> bool:
+    """Whether there is nothing to send in the first part."""
+    return _is_empty(content.parts[0])
+
+
+def counted(content: Content, part: int, limits: Limits, platform: Platform) -> int:
+    """How long the text of a part is to the platform, in its own unit."""
+    return sum(length(piece, limits) for piece in platform.counted_text(content, part))
+
+
+def _part(content: Content, number: int, limits: Limits, platform: Platform) -> Iterator[Wrong]:
+    part, at = content.parts[number], f"/thread/{number - 1}" if number else ""
+    if number and _is_empty(part):
+        yield Wrong(f"{at}/text", "This part is empty. Write something or remove it.", "missing")
+    yield from _text(content, number, at, limits, platform)
+    yield from _media(part.media, at, limits, platform)
+
+
+def _is_empty(part: Part) -> bool:
+    return not part.text.strip() and not part.media
 
 
 def _options(content: Content, platform: Platform) -> Iterator[Wrong]:
@@ -45,46 +72,55 @@ def _options(content: Content, platform: Platform) -> Iterator[Wrong]:
         yield Wrong(f"/options/{platform.name}", f"{platform.title} does not take this: {wrong}", "options")
 
 
-def _text(content: Content, limits: Limits, platform: Platform) -> Iterator[Wrong]:
-    if limits.text_needed and not content.text.strip():
-        yield Wrong("/text", f"{platform.title} needs some text.", "missing")
-    too_long = counted(content, limits, platform) - limits.text
+def _text(content: Content, number: int, at: str, limits: Limits, platform: Platform) -> Iterator[Wrong]:
+    text = content.parts[number].text
+    if limits.text_needed and not text.strip():
+        yield Wrong(f"{at}/text", f"{platform.title} needs some text.", "missing")
+    too_long = counted(content, number, limits, platform) - limits.text
+    size = len(text.encode("utf-8", "surrogatepass"))
     if too_long > 0:
-        yield Wrong(
-            "/text",
-            f"{too_long} too long for {platform.title}, which takes {limits.text}. Shorten the text.",
-            "too-long",
+        words = f"{too_long} too long for {platform.title}, which takes {limits.text}. Shorten the text."
+        yield Wrong(f"{at}/text", words, "too-long")
+    elif limits.text_bytes is not None and size > limits.text_bytes:
+        words = (
+            f"{platform.title} takes {limits.text_bytes} bytes of text, and this has {size}: "
+            "emoji and some scripts take several each. Shorten the text."
         )
-    if "\x00" in content.text:
-        yield Wrong("/text", "The text holds a character that cannot be sent. Remove it.", "character")
+        yield Wrong(f"{at}/text", words, "too-long")
+    if "\x00" in text:
+        yield Wrong(f"{at}/text", "The text holds a character that cannot be sent. Remove it.", "character")
 
 
-def _media(content: Content, limits: Limits, platform: Platform) -> Iterator[Wrong]:
-    if len(content.media) > limits.media:
-        yield Wrong(
-            "/media",
-            f"{platform.title} takes {limits.media} pictures at most. Remove {len(content.media) - limits.media}.",
-            "too-many",
+def _media(media: tuple[MediaItem, ...], at: str, limits: Limits, platform: Platform) -> Iterator[Wrong]:
+    if len(media) > limits.media:
+        words = f"{platform.title} takes {limits.media} pictures at most. Remove {len(media) - limits.media}."
+        yield Wrong(f"{at}/media", words, "too-many")
+    if limits.animated == "alone" and len(media) > 1 and any(item.animated for item in media):
+        words = f"{platform.title} takes an animated picture only on its own. Remove it or the others."
+        yield Wrong(f"{at}/media", words, "animated")
+    for number, item in enumerate(media):
+        yield from _file(item, f"{at}/media/{number}", limits, platform)
+
+
+def _file(item: MediaItem, at: str, limits: Limits, platform: Platform) -> Iterator[Wrong]:
+    most = limits.animated_bytes or limits.image_bytes if item.animated else limits.image_bytes
+    if item.mime not in limits.image_types:
+        yield Wrong(at, f"{platform.title} does not take {item.mime}.", "type")
+    if item.bytes > most:
+        words = f"This picture has {item.bytes / MIB:.1f} MB; {platform.title} takes {_mib(most)} MB."
+        yield Wrong(at, words, "too-large")
+    if limits.image_pixels is not None and item.width * item.height > limits.image_pixels:
+        words = (
+            f"This picture is {item.width} by {item.height}; {platform.title} takes "
+            f"{limits.image_pixels / 1e6:.0f} megapixels at most."
         )
-    for at, item in enumerate(content.media):
-        if item.mime not in limits.image_types:
-            yield Wrong(f"/media/{at}", f"{platform.title} does not take {item.mime}.", "type")
-        if item.bytes > limits.image_bytes:
-            yield Wrong(
-                f"/media/{at}",
-                f"This picture has {item.bytes / MIB:.1f} MB; "
-                f"{platform.title} takes {limits.image_bytes / MIB:.0f} MB.",
-                "too-large",
-            )
-        if limits.image_pixels is not None and item.width * item.height > limits.image_pixels:
-            yield Wrong(
-                f"/media/{at}",
-                f"This picture is {item.width} by {item.height}; {platform.title} takes "
-                f"{limits.image_pixels / 1e6:.0f} megapixels at most.",
-                "too-large",
-            )
-        if len(item.alt) > limits.alt:
-            yield Wrong(f"/media/{at}/alt", f"{platform.title} takes {limits.alt} characters of alt text.", "too-long")
+        yield Wrong(at, words, "too-large")
+    if len(item.alt) > limits.alt:
+        yield Wrong(f"{at}/alt", f"{platform.title} takes {limits.alt} characters of alt text.", "too-long")
+
+
+def _mib(size: int) -> str:
+    return f"{size / MIB:.1f}".removesuffix(".0")
 
 
 def typed_options(options: Mapping[str, object], known: Mapping[str, Platform]) -> None:

@@ -24,13 +24,38 @@ class Attached(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     alt: str = ""
 
 
-class Written(msgspec.Struct, frozen=True, kw_only=True):
-    """What a person can change about a post. `options` by platform name, each in that platform's own shape."""
+class PartWritten(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One further part of a thread."""
 
     text: str
     media: tuple[Attached, ...] = ()
+
+
+class Variant(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What one platform or account has instead of the post's own. None: as in the post; an empty thread: none here."""
+
+    text: str | None = None
+    media: tuple[Attached, ...] | None = None
+    thread: tuple[PartWritten, ...] | None = None
+
+
+class Written(msgspec.Struct, frozen=True, kw_only=True):
+    """What a person can change about a post. `options` by platform name, each in that platform's own shape; `variants`
+    by platform name or account id, an account's winning over its platform's field by field."""
+
+    text: str
+    media: tuple[Attached, ...] = ()
+    thread: tuple[PartWritten, ...] = ()
     accounts: tuple[str, ...] = ()
     options: dict[str, dict[str, Any]] = {}
+    variants: dict[str, Variant] = {}
+
+    def files(self) -> list[tuple[str, str]]:
+        """Every file it shows anywhere: where (a pointer) and its id."""
+        threads = [("", self.thread)] + [(f"/variants/{key}", each.thread or ()) for key, each in self.variants.items()]
+        lists = [("", self.media)] + [(f"/variants/{key}", each.media or ()) for key, each in self.variants.items()]
+        lists += [(f"{at}/thread/{number}", part.media) for at, parts in threads for number, part in enumerate(parts)]
+        return [(f"{at}/media/{number}", each.id) for at, media in lists for number, each in enumerate(media)]
 
 
 class Post(OfWorkspace):

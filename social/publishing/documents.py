@@ -3,19 +3,18 @@
 The engine's own queries cross workspaces and go through `engine()`; doors use `of` and `found`.
 """
 
+import uuid
 from collections.abc import Sequence
-from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Annotated, Any
 
 import msgspec
-from beanie import Document, PydanticObjectId
+from beanie import PydanticObjectId
 from bson import ObjectId
-from pydantic import Field
+from pydantic import Field, model_validator
 from pymongo import IndexModel
 from pymongo.asynchronous.client_session import AsyncClientSession
 from pymongo.asynchronous.collection import AsyncCollection
-from pymongo.errors import DuplicateKeyError
 
 from social.backing.mongo import BSON_ENCODERS, NOW, Instant, as_bson, stored
 from social.backing.owner import Owner
@@ -23,10 +22,12 @@ from social.moments import now
 from social.people.roles import Caller
 from social.people.workspaces import OfWorkspace
 from social.platforms import PLATFORMS
-from social.platforms.contract import Content, Prepared, Realm, Receipt
-from social.publishing.states import CHANGEABLE, CLAIMABLE, FINAL, Reason, State, Step
+from social.platforms.contract import Content, Prepared, Realm, Receipt, Turn
+from social.publishing.states import CHANGEABLE, CLAIMABLE, FINAL, Progress, Reason, State, Step
 
+KEYS = uuid.UUID("7f0c6f5e-6a0e-4b57-9a4d-3a1f6f2b8f10")  # namespace of idempotency keys
 Json = dict[str, Any]
+FAR = 20  # times as many as are taken are read, so that one account with many does not hide the others
 EPOCH = datetime.fromisoformat("1970-01-01T00:00:00+00:00")
 
 
@@ -46,9 +47,15 @@ class Work(msgspec.Struct, frozen=True, kw_only=True):
     owner: Owner
 
 
+def key_of(id: ObjectId, rev: int, part: int = 0) -> str:
+    """The idempotency key of a part: a function of publication, revision and part, so every attempt has the same."""
+    return str(uuid.uuid5(KEYS, f"{id}:{rev}:{part}"))
+
+
 def preparing_begins(content: Content, platform: str, due_at: datetime) -> datetime | None:
     """When `content` may begin to be prepared for `due_at`, or None where there is nothing to prepare."""
-    return max(now(), due_at - PLATFORMS[platform].prepare_ahead) if content.media else None
+    kind = PLATFORMS[platform]
+    return max(now(), due_at - kind.prepare_ahead) if kind.prepares(content) else None
 
 
 class Publication(OfWorkspace):
@@ -63,7 +70,9 @@ class Publication(OfWorkspace):
     realm: Realm
     content: Annotated[Content, stored(Content)]
     rev: int = 1  # rises with content, not with a move
-    key: str  # idempotency key at the platform: of this publication and rev, the same for every attempt
+    part: int = 0  # whose turn it is; each before it is online
+    receipts: Annotated[list[Receipt], stored(list[Receipt])] = Field(default_factory=list)  # of what is online
+    key: str  # idempotency key at the platform: of this publication, rev and part, the same for every attempt
     wall: str  # 2026-11-22T09:30:00, as the person reads it in `zone`
     zone: str
     fold: int = 0
@@ -74,20 +83,22 @@ class Publication(OfWorkspace):
     prepare_at: datetime | None = None  # when preparing may begin; None when there is nothing (more) to prepare
     prepared: Annotated[Prepared, stored(Prepared)] = Prepared()
     prepared_until: datetime | None = None
+    waits_since: datetime | None = None  # since when the platform has been at work on what was uploaded
     token: str | None = None  # of the claim that holds it; an edit, a hold or a cancellation takes it away
     fence: int = 0
     owner: Annotated[Owner | None, stored(Owner | None)] = None
     work: Annotated[Work | None, stored(Work | None)] = None
     ambiguous: bool = False  # an attempt may be online although no receipt says so
     refusal: Annotated[Refusal | None, stored(Refusal | None)] = None
-    attempt_no: int = 0  # intents written
-    tries: int = 0  # what the retry budget knows
+    attempt_no: int = 0  # intents written, over all parts and revisions
+    attempts_before: int = 0  # of them, those before this part and revision
+    tries: int = 0  # what the retry budget knows; of this part
     looks: int = 0
-    first_sent_at: datetime | None = None
+    first_sent_at: datetime | None = None  # this part's first intent
     started_at: datetime | None = None
+    begun_at: datetime | None = None  # the latest intent of the first part
     sent_at: datetime | None = None  # the latest intent
     answered_at: datetime | None = None
-    receipt: Annotated[Receipt | None, stored(Receipt | None)] = None
     planned_at: datetime = Field(default_factory=now)
     updated_at: datetime = Field(default_factory=now)
 
@@ -101,12 +112,51 @@ class Publication(OfWorkspace):
             IndexModel([("workspace_id", 1), ("due_at", 1), ("_id", 1)]),
             IndexModel([("workspace_id", 1), ("state", 1), ("due_at", 1), ("_id", 1)]),
             IndexModel([("post_id", 1), ("account_id", 1)], unique=True),
+            IndexModel([("account_id", 1), ("answered_at", 1)]),
             IndexModel([("token", 1)], partialFilterExpression={"token": {"$type": "string"}}),
         )
 
+    @model_validator(mode="before")
+    @classmethod
+    def _before_there_were_parts(cls, found: Json) -> Json:
+        """What was stored then has its one receipt beside the list."""
+        receipt = found.get("receipt") if isinstance(found, dict) else None
+        return {**found, "receipts": [receipt]} if receipt else found
+
+    @property
+    def progress(self) -> Progress:
+        """How far it is."""
+        return Progress(online=len(self.receipts), parts=len(self.content.parts))
+
+    @property
+    def partly_online(self) -> bool:
+        """Whether some of its parts are online, but not all, and it may go on."""
+        return bool(self.receipts) and self.state not in FINAL
+
+    @property
+    def receipt(self) -> Receipt | None:
+        """Proof that it is online: its first part's, with what is to be said about any. None while nothing is."""
+        if not self.receipts:
+            return None
+        notes = tuple(note for each in self.receipts for note in each.notes)
+        return msgspec.structs.replace(self.receipts[0], notes=notes)
+
     def first_media(self) -> str | None:
         """The id of its first file, which stands for it in lists."""
-        return self.content.media[0].media_id if self.content.media else None
+        return self.content.files[0].media_id if self.content.files else None
+
+    def turn(self, remote_account: str, handle: str = "") -> Turn:
+        """What the platform is given to make public, as it was frozen. `remote_account`: its id of the account."""
+        return Turn(
+            content=self.content,
+            prepared=self.prepared,
+            key=self.key,
+            first_sent_at=self.first_sent_at or self.sent_at or self.due_at,
+            remote_account=remote_account,
+            handle=handle,
+            part=self.part,
+            before=tuple(self.receipts),
+        )
 
     def prepare_for(self, due_at: datetime) -> datetime | None:
         """When preparing for `due_at` may begin; None where nothing is to be prepared (any more)."""
@@ -128,8 +178,29 @@ class Publication(OfWorkspace):
         if step.ambiguous is False:
             written |= {"refusal": None, "looks": 0}
         if step.prepare_anew:
-            written |= {"prepared": {}, "prepared_until": None, "prepare_at": step.again_at}
+            written |= {"prepared": {}, "prepared_until": None, "prepare_at": step.again_at, "waits_since": None}
         return written
+
+    def turn_passes(self, receipt: Receipt) -> Json:
+        """What the receipt of the part whose turn it is writes besides: the next one begins without a past."""
+        receipts = [as_bson(each) for each in (*self.receipts, receipt)]
+        if len(receipts) == len(self.content.parts):
+            return {"receipts": receipts}
+        return {
+            "receipts": receipts,
+            "part": self.part + 1,
+            "key": key_of(self.id, self.rev, self.part + 1),
+            "first_sent_at": None,
+            "attempts_before": self.attempt_no,
+            "tries": 0,
+        }
+
+    def as_it_was(self) -> Json:
+        """The condition that neither its content nor the part whose turn it is has changed since it was read.
+
+        What was planned before there were parts has none stored.
+        """
+        return {"_id": self.id, "rev": self.rev, "part": self.part if self.part else {"$in": [0, None]}}
 
     @classmethod
     def engine(cls) -> AsyncCollection[Json]:
@@ -166,7 +237,8 @@ class Publication(OfWorkspace):
         in_doubt: bool | None = False,
     ) -> "Publication | None":
         """Sets `changes` if it is still in one of `states`, and takes it from whoever holds it. None if it is not, or
-        if its content was changed since `publication` was read: what must be prepared is decided by the content.
+        if its content was changed or a part went out since `publication` was read: what is to be prepared is decided
+        by the content, and what may be changed by what is online.
 
         What may be online already (`in_doubt`) is left alone unless the caller means just that, or (None) either.
         """
@@ -174,12 +246,8 @@ class Publication(OfWorkspace):
         doubt: Json = {} if in_doubt is None else {"ambiguous": in_doubt}
         return cls._read(
             await cls.engine().find_one_and_update(
-                {
-                    "_id": publication.id,
-                    "workspace_id": publication.workspace_id,
-                    "rev": publication.rev,
-                    "state": {"$in": list(states)},
-                }
+                publication.as_it_was()
+                | {"workspace_id": publication.workspace_id, "state": {"$in": list(states)}}
                 | doubt,
                 {"$set": free | changes},
                 return_document=True,
@@ -299,6 +367,7 @@ class Publication(OfWorkspace):
         intent = {
             "state": State.SENDING,
             "sent_at": at,
+            "begun_at": {"$cond": [{"$gt": ["$part", 0]}, "$begun_at", at]},
             "first_sent_at": {"$ifNull": ["$first_sent_at", at]},
             "attempt_no": {"$add": ["$attempt_no", 1]},
             "reason": None,
@@ -312,20 +381,20 @@ class Publication(OfWorkspace):
     @classmethod
     async def conclude(
         cls,
-        id: ObjectId,
+        publication: "Publication",
         changes: Json,
         session: AsyncClientSession,
         *,
         token: str | None,
         state: State = State.SENDING,
     ) -> "Publication | None":
-        """Writes what became of an armed one, or of one in `state`. None if the claim `token` no longer holds it.
+        """Writes what became of an armed part, or of one in `state`. None if the claim `token` no longer holds it.
 
         The owner stays written down: whether it is dead decides how long a look must go on.
         """
         return cls._read(
             await cls.engine().find_one_and_update(
-                {"_id": id, "token": token, "state": state},
+                publication.as_it_was() | {"token": token, "state": state},
                 {"$set": changes | {"token": None}},
                 return_document=True,
                 session=session,
@@ -333,12 +402,31 @@ class Publication(OfWorkspace):
         )
 
     @classmethod
-    async def went_out(cls, id: ObjectId, rev: int, changes: Json, session: AsyncClientSession) -> "Publication | None":
-        """Writes a receipt. It needs no claim: a fact turns any state but a final one online. None if it was final."""
+    async def went_out(
+        cls, publication: "Publication", changes: Json, session: AsyncClientSession
+    ) -> "Publication | None":
+        """Writes a receipt of the part whose turn it was. It needs no claim: a fact passes on the turn, or ends it all,
+        in any state but a final one. None if it was final, or its turn had passed on already.
+        """
         return cls._read(
             await cls.engine().find_one_and_update(
-                {"_id": id, "rev": rev, "state": {"$nin": list(FINAL)}},
+                publication.as_it_was() | {"state": {"$nin": list(FINAL)}},
                 {"$set": changes | {"token": None, "owner": None, "work": None}},
+                return_document=True,
+                session=session,
+            )
+        )
+
+    @classmethod
+    async def goes_on(
+        cls, publication: "Publication", changes: Json, session: AsyncClientSession, *, token: str
+    ) -> "Publication | None":
+        """The same for a part that another follows, which stays in the claim `token`: queued. None if the claim no
+        longer holds it."""
+        return cls._read(
+            await cls.engine().find_one_and_update(
+                publication.as_it_was() | {"token": token, "state": State.SENDING},
+                {"$set": changes | {"state": State.QUEUED}},
                 return_document=True,
                 session=session,
             )
@@ -349,7 +437,7 @@ class Publication(OfWorkspace):
         """What a claim holds on one account and did not arm becomes claimable again, as it was."""
         was = {
             "$cond": [
-                {"$gt": ["$tries", 0]},
+                {"$or": [{"$gt": ["$tries", 0]}, {"$gt": ["$part", 0]}]},
                 State.WAITING,
                 {"$cond": ["$prepared_until", State.PREPARED, State.PLANNED]},
             ]
@@ -367,30 +455,64 @@ class Publication(OfWorkspace):
         return await cls._take(due, work, {"state": State.PREPARING}, order="prepare_at", most=most)
 
     @classmethod
-    async def take_to_settle(cls, work: Work, *, most: int) -> list["Publication"]:
-        """Takes what is in doubt and due for a look."""
-        due = {"state": State.UNCONFIRMED, "next_at": {"$lte": now()}}
-        return await cls._take(due, work, {}, order="next_at", most=most)
+    async def take_to_settle(cls, work: Work, *, most: int, few: int, apart: timedelta) -> list["Publication"]:
+        """Takes what is in doubt and due for a look: of one account `few`, and none while others of it are looked for.
+
+        What else is due on an account is put off, `few` at a time, `apart` from one another: each look is a question
+        to the platform, whose patience with an account is small, and which may ask money for it.
+        """
+        doubted: Json = {"state": State.UNCONFIRMED}
+        busy = await cls.engine().distinct("account_id", doubted | {"work.lease_until": {"$gt": now()}})
+        due = doubted | {"next_at": {"$lte": now()}, "account_id": {"$nin": busy}}
+        waiting = cls.engine().find(due, {"account_id": 1}).sort("next_at", 1).limit(most * FAR)
+        first: list[ObjectId] = []
+        at: dict[ObjectId, datetime] = {}
+        seen: dict[ObjectId, int] = {}
+        async for found in waiting:
+            rank = seen[found["account_id"]] = seen.get(found["account_id"], -1) + 1
+            if rank < few and len(first) < most:
+                first.append(found["_id"])
+            elif rank >= few:
+                at[found["_id"]] = now() + apart * (rank // few)
+        if at:
+            later = {"$arrayElemAt": [list(at.values()), {"$indexOfArray": [list(at), "$_id"]}]}
+            await cls.engine().update_many({"_id": {"$in": list(at)}} | due, [{"$set": {"next_at": later}}])
+        return await cls._take(due | {"_id": {"$in": first}}, work, {}, order="next_at", most=most) if first else []
 
     @classmethod
-    async def receipts_beside(cls, publication: "Publication", since: datetime) -> frozenset[str]:
-        """The platform's ids of this account's other posts that went out since: the same words may be there twice."""
+    async def ids_beside(cls, publication: "Publication", since: datetime) -> frozenset[str]:
+        """The platform's ids of posts of this account that are known to be others: other publications' and this one's
+        other parts', as far as they were made since: the same words may be there twice."""
+        answered = {"account_id": publication.account_id, "answered_at": {"$gte": since - timedelta(days=1)}}
+        beside = cls.engine().find(answered, {"receipts.id": 1})
+        found = [receipt["id"] async for other in beside for receipt in other.get("receipts", ())]
+        return frozenset([*found, *(receipt.id for receipt in publication.receipts)]) - {""}
+
+    @classmethod
+    async def unheard_of_beside(cls, publication: "Publication") -> list["Publication"]:
+        """What else on its account is being sent at this moment, or may be online already."""
         others = {
             "account_id": publication.account_id,
-            "state": State.ONLINE,
-            "due_at": {"$gte": since - timedelta(days=1)},
+            "state": {"$in": [State.SENDING, State.UNCONFIRMED, State.WAITING, State.QUEUED, State.HELD]},
             "_id": {"$ne": publication.id},
+            "$or": [{"state": State.SENDING}, {"ambiguous": True}],
         }
-        return frozenset([found["receipt"]["id"] async for found in cls.engine().find(others, {"receipt.id": 1})])
+        return [cls._certain(found) async for found in cls.engine().find(others)]
 
     @classmethod
     async def at_work(
-        cls, id: ObjectId, changes: Json, *, work: Work, rev: int, session: AsyncClientSession | None = None
+        cls,
+        publication: "Publication",
+        changes: Json,
+        *,
+        work: Work,
+        session: AsyncClientSession | None = None,
     ) -> "Publication | None":
-        """Writes what preparing or settling came to. None if it was edited, cancelled or taken over meanwhile."""
+        """Writes what preparing or settling came to. None if it was edited, cancelled or taken over meanwhile, or a
+        part went out."""
         return cls._read(
             await cls.engine().find_one_and_update(
-                {"_id": id, "rev": rev, "work.token": work.token},
+                publication.as_it_was() | {"work.token": work.token},
                 {"$set": changes | {"updated_at": now()}},
                 return_document=True,
                 session=session,
@@ -412,7 +534,7 @@ class Publication(OfWorkspace):
             return []
         mine: Json = {"_id": {"$in": ids}}
         await cls.engine().update_many(
-            mine | due | free, {"$set": changes | {"work": as_bson(work), "updated_at": now()}}
+            due | free | mine, {"$set": changes | {"work": as_bson(work), "updated_at": now()}}
         )
         return [cls._certain(found) async for found in cls.engine().find(mine | {"work.token": work.token})]
 
@@ -424,47 +546,3 @@ class Publication(OfWorkspace):
     def _certain(cls, found: Json) -> "Publication":
         publication: Publication = cls.model_validate(found)
         return publication
-
-
-class Attempt(Document):
-    """One attempt and what came of it; only ever added. A receipt is inserted whoever holds the claim by then."""
-
-    id: PydanticObjectId = Field(default_factory=PydanticObjectId)
-    workspace_id: PydanticObjectId
-    publication_id: PydanticObjectId
-    rev: int
-    n: int
-    fence: int
-    key: str
-    sent_at: datetime
-    answered_at: datetime
-    outcome: str  # Receipt, or the error's class
-    sentence: str | None = None
-    status: int | None = None
-    said: str | None = None  # the platform's words, cut, without secrets
-    receipt: Annotated[Receipt | None, stored(Receipt | None)] = None
-
-    class Settings:
-        name = "attempts"
-        bson_encoders = BSON_ENCODERS
-        indexes = (IndexModel([("publication_id", 1), ("rev", 1), ("n", 1)]),)
-
-    async def note(self) -> None:
-        """Adds it on its own, without a claim and outside any transaction. Adding it again changes nothing."""
-        with suppress(DuplicateKeyError):
-            await self.insert()
-
-    @classmethod
-    async def receipt_for(cls, publication: Publication) -> "Attempt | None":
-        """The fact that this revision went out, if one was written."""
-        fact = {"publication_id": publication.id, "rev": publication.rev, "receipt": {"$type": "object"}}
-        return await cls.find_one(fact)
-
-    @classmethod
-    async def history(cls, publication: Publication) -> list["Attempt"]:
-        """All attempts at a publication, oldest first."""
-        return (
-            await cls.find({"workspace_id": publication.workspace_id, "publication_id": publication.id})
-            .sort("rev", "n")
-            .to_list()
-        )

@@ -1,6 +1,6 @@
 """What was written, against the accounts and files that there are, and against what each account takes."""
 
-from typing import Any
+from collections.abc import Iterable
 
 import msgspec
 from beanie.operators import In
@@ -14,43 +14,64 @@ from social.platforms import PLATFORMS
 from social.platforms.contract import Content, Limits
 from social.posts import check, compose
 from social.posts.documents import Written
+from social.posts.split import split
+
+
+class PartLength(msgspec.Struct, frozen=True, kw_only=True):
+    """How long the text of a part is, in the platform's counting, and how long it may be."""
+
+    length: int
+    limit: int
 
 
 class Verdict(msgspec.Struct, frozen=True, kw_only=True):
-    """One account's view of what was written: its length in the platform's counting, and everything that is wrong."""
+    """One account's view of what was written: the length of every part (`length`: of the first) in the platform's
+    counting, everything that is wrong, and what is worth knowing."""
 
     account_id: str
     length: int
     limit: int
+    parts: list[PartLength]
     problems: list[Wrong]
+    notes: list[str]
 
 
 async def verdicts(caller: Caller, written: Written) -> list[Verdict]:
     """What each chosen account would say to this, by the same rules that hold when it is planned."""
     accounts, media = await known(caller, written)
-    return [_verdict(account, compose.content(written, account, media)) for account in accounts]
+    return [_verdict(account, written, compose.content(written, account, media)) for account in accounts]
 
 
 async def known(caller: Caller, written: Written) -> tuple[list[Account], dict[str, Media]]:
-    """The accounts and files that `written` names, all of the caller's workspace. Invalid names those that are not."""
+    """The chosen accounts and the files that `written` names, all of the caller's workspace.
+
+    Invalid names those that are not, among the accounts that have variants too.
+    """
     check.typed_options(written.options, PLATFORMS)
-    accounts = await Account.of(caller, In("_id", _ids(written.accounts))).to_list()
-    files = await Media.of(caller, In("_id", _ids([attached.id for attached in written.media]))).to_list()
+    varied = [key for key in written.variants if key not in PLATFORMS]
+    accounts = await Account.of(caller, In("_id", _ids([*written.accounts, *varied]))).to_list()
+    shown = written.files()
+    files = await Media.of(caller, In("_id", _ids([id for _, id in shown]))).to_list()
     media = {str(file.id): file for file in files}
-    have = {str(account.id) for account in accounts}
+    have = {str(account.id): account for account in accounts}
     wrong = [
         Wrong(f"/accounts/{at}", "There is no account with this id. Choose another.", "unknown")
         for at, id in enumerate(written.accounts)
         if id not in have
     ]
     wrong += [
-        Wrong(f"/media/{at}/id", "There is no file with this id. Upload it again.", "unknown")
-        for at, attached in enumerate(written.media)
-        if attached.id not in media
+        Wrong(f"/variants/{key}", "This is neither a platform nor one of your accounts.", "unknown")
+        for key in varied
+        if key not in have
+    ]
+    wrong += [
+        Wrong(f"{at}/id", "There is no file with this id. Upload it again.", "unknown")
+        for at, id in shown
+        if id not in media
     ]
     if wrong:
         raise Invalid("Part of this is not in your workspace.", wrong)
-    return sorted(accounts, key=lambda account: written.accounts.index(str(account.id))), media
+    return [have[id] for id in dict.fromkeys(written.accounts)], media
 
 
 async def fitting(caller: Caller, written: Written) -> dict[ObjectId, tuple[Account, Content]]:
@@ -59,30 +80,64 @@ async def fitting(caller: Caller, written: Written) -> dict[ObjectId, tuple[Acco
     contents: dict[ObjectId, tuple[Account, Content]] = {
         account.id: (account, compose.content(written, account, media)) for account in accounts
     }
-    wrong = check.unfinished(written)
+    wrong = _unfinished(written, contents.values())
     for account, content in contents.values():
         wrong += [
             Wrong(each.pointer, f"{account.handle}: {each.detail}", each.code)
-            for each in _verdict(account, content).problems
+            for each in _verdict(account, written, content).problems
         ]
     if wrong:
         raise Invalid("This cannot go out yet.", wrong)
     return contents
 
 
-def _verdict(account: Account, content: Content) -> Verdict:
-    platform = PLATFORMS[account.platform]
-    limits: Limits = account.limits or platform.limits
-    problems = check.problems(content, limits, platform)
+async def in_parts(caller: Caller, account_id: str, text: str, *, numbered: bool) -> list[str]:
+    """`text` as the parts of a thread on one of the caller's accounts. NotFound."""
+    account = await Account.found(caller, account_id)
+    limits, platform = _limits(account), PLATFORMS[account.platform]
+
+    def fits(part: str) -> bool:
+        size = len(part.encode("utf-8", "surrogatepass"))
+        if limits.text_bytes is not None and size > limits.text_bytes:
+            return False
+        return check.counted(Content(text=part), 0, limits, platform) <= limits.text
+
+    return split(text, fits, numbered=numbered)
+
+
+def _unfinished(written: Written, contents: Iterable[tuple[Account, Content]]) -> list[Wrong]:
+    """What keeps a draft from being planned although no limit is passed."""
+    if not written.accounts:
+        return [Wrong("/accounts", "Choose at least one account to send this to.", "missing")]
+    lacking = {compose.written_at("/text", written, account) for account, content in contents if check.empty(content)}
+    return [Wrong(at, "Write something or add a picture.", "missing") for at in sorted(lacking)]
+
+
+def _verdict(account: Account, written: Written, content: Content) -> Verdict:
+    platform, limits = PLATFORMS[account.platform], _limits(account)
+    problems = [
+        msgspec.structs.replace(each, pointer=compose.written_at(each.pointer, written, account))
+        for each in check.problems(content, limits, platform)
+    ]
     if account.state != "connected":
         problems.append(Wrong("/accounts", "This account is disconnected. Connect it again first.", "disconnected"))
+    lengths = [
+        PartLength(length=check.counted(content, number, limits, platform), limit=limits.text)
+        for number in range(len(content.parts))
+    ]
     return Verdict(
         account_id=str(account.id),
-        length=check.counted(content, limits, platform),
+        length=lengths[0].length,
         limit=limits.text,
+        parts=lengths,
         problems=problems,
+        notes=check.remarks(content, limits, platform),
     )
 
 
-def _ids(given: Any) -> list[ObjectId]:
+def _limits(account: Account) -> Limits:
+    return account.limits or PLATFORMS[account.platform].limits
+
+
+def _ids(given: Iterable[str]) -> list[ObjectId]:
     return [ObjectId(id) for id in given if ObjectId.is_valid(id)]

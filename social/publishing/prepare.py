@@ -14,13 +14,14 @@ import structlog
 from pymongo.errors import PyMongoError
 
 from social.accounts.documents import Account
-from social.accounts.tokens import call_as
+from social.accounts.tokens import as_account
 from social.backing import Backing
 from social.backing.mongo import as_bson
-from social.errors import Disconnected, PlatformError
+from social.errors import Disconnected, PlatformError, RetryLater
 from social.moments import now
 from social.outbox.documents import announce
 from social.platforms import PLATFORMS
+from social.platforms.calls import Call
 from social.platforms.contract import Platform, Prepared
 from social.publishing.documents import Publication, Work
 from social.publishing.reconnect import login_refused
@@ -45,6 +46,11 @@ def taken(backing: Backing) -> Work:
     return Work(token=secrets.token_hex(12), lease_until=_lease(backing), owner=backing.owner)
 
 
+async def begun(publication: Publication, work: Work, backing: Backing) -> bool:
+    """Begins the lease anew for what was taken and has waited for its turn. False if it is somebody else's by now."""
+    return await Publication.at_work(publication, {"work.lease_until": _lease(backing)}, work=work) is not None
+
+
 @asynccontextmanager
 async def renewing(publication: Publication, work: Work, backing: Backing) -> AsyncIterator[None]:
     """Keeps the lease while the block runs: a slow upload may take longer than one, and is not to begin anew."""
@@ -53,8 +59,7 @@ async def renewing(publication: Publication, work: Work, backing: Backing) -> As
         while True:
             await asyncio.sleep(backing.settings.times.lease / 3)
             with suppress(PyMongoError):
-                renewed = {"work.lease_until": _lease(backing)}
-                if await Publication.at_work(publication.id, renewed, work=work, rev=publication.rev) is None:
+                if not await begun(publication, work, backing):
                     return  # it is somebody else's now; the next save will tell
 
     task = asyncio.create_task(renew())
@@ -75,23 +80,23 @@ class _Lost(Exception):
 async def _prepare(publication: Publication, work: Work, backing: Backing) -> None:
     platform, account = PLATFORMS[publication.platform], None
     try:
-        await _told({"work.lease_until": _lease(backing)}, publication, work, backing)  # it may have waited for room
+        await _told(_anew(publication, backing), publication, work, backing)  # it may have waited for room
         account = await Account.get(publication.account_id)
         if account is None or account.state != "connected":
             raise Disconnected("This account is no longer connected. Connect it again, then this can go out.")
         async with renewing(publication, work, backing):
             prepared = await _made(platform, account, publication, work, backing)
-        await _told(_done(prepared, publication, platform) if prepared else _later(), publication, work, backing)
+        later = _later(publication, platform, backing)
+        await _told(_done(prepared, publication, platform) if prepared else later, publication, work, backing)
     except PlatformError as error:
-        step = refused(error, tries=publication.tries, now=now(), times=backing.settings.times)
-        written = publication.after(step) | {"prepare_at": step.again_at, "work": None}
+        written = _not_prepared(error, publication, backing) | {"work": None}
         await _told(written, publication, work, backing)
         await login_refused(account, error, backing)
         log.info(
             "publication.not_prepared",
             publication=str(publication.id),
             outcome=type(error).__name__,
-            state=str(step.state),
+            state=str(written["state"]),
         )
     except _Lost:
         log.info("publication.preparation_dropped", publication=str(publication.id))
@@ -105,18 +110,39 @@ async def _made(
     """What the platform made of the media, once it is ready; None if it still works on it after a while."""
 
     async def save(prepared: Prepared) -> None:
+        made.append(prepared)  # whoever begins again, as with a fresh token, goes on from there
         saved = {"prepared": as_bson(prepared), "work.lease_until": _lease(backing)}
-        if await Publication.at_work(publication.id, saved, work=work, rev=publication.rev) is None:
+        if await Publication.at_work(publication, saved, work=work) is None:
             raise _Lost
 
-    call = await call_as(account, backing)
-    prepared = await platform.prepare(call, publication.content, publication.prepared, save)
-    await save(prepared)
-    for pause in POLLS:
-        if await platform.ready(call, prepared):
-            return prepared
-        await asyncio.sleep(pause)
-    return None
+    async def make(call: Call) -> Prepared | None:
+        prepared = await platform.prepare(call, publication.content, made[-1], save)
+        await save(prepared)
+        for pause in POLLS:
+            if await platform.ready(call, prepared):
+                return prepared
+            await asyncio.sleep(pause)
+        return None
+
+    made = [Prepared() if publication.prepared_until else publication.prepared]  # what is kept too short is made anew
+    return await as_account(account, backing, make)
+
+
+def _anew(publication: Publication, backing: Backing) -> dict[str, Any]:
+    """What was prepared once before and is not kept long enough is not resumed, should this be interrupted."""
+    renewed: dict[str, Any] = {"work.lease_until": _lease(backing)}
+    return renewed | ({"prepared": {}, "prepared_until": None} if publication.prepared_until else {})
+
+
+def _not_prepared(error: PlatformError, publication: Publication, backing: Backing) -> dict[str, Any]:
+    step = refused(
+        error,
+        tries=publication.tries,
+        now=now(),
+        times=backing.settings.times,
+        progress=publication.progress,
+    )
+    return publication.after(step) | {"prepare_at": step.again_at}
 
 
 def _done(prepared: Prepared, publication: Publication, platform: Platform) -> dict[str, Any]:
@@ -125,19 +151,26 @@ def _done(prepared: Prepared, publication: Publication, platform: Platform) -> d
         "prepared": as_bson(prepared),
         "prepared_until": now() + platform.keeps_prepared,
         "prepare_at": None,
+        "waits_since": None,
         "next_at": publication.due_at,
         "reason": None,
         "work": None,
     }
 
 
-def _later() -> dict[str, Any]:
-    return {"prepare_at": now() + timedelta(seconds=LATER), "work": None}
+def _later(publication: Publication, platform: Platform, backing: Backing) -> dict[str, Any]:
+    """The platform is asked again; but one that never comes to an end has had a try, and gets the files once more."""
+    since, most = publication.waits_since or now(), timedelta(seconds=backing.settings.times.made_ready)
+    if now() - since < min(most, platform.keeps_prepared):
+        return {"prepare_at": now() + timedelta(seconds=LATER), "waits_since": since, "work": None}
+    sentence = f"{platform.title} did not finish with what was uploaded for this. It is uploaded again."
+    stuck = _not_prepared(RetryLater(sentence, code="never-ready"), publication, backing)
+    return stuck | {"prepared": {}, "waits_since": None, "work": None}
 
 
 async def _told(written: dict[str, Any], publication: Publication, work: Work, backing: Backing) -> None:
     async def body(session: Any) -> None:
-        changed = await Publication.at_work(publication.id, written, work=work, rev=publication.rev, session=session)
+        changed = await Publication.at_work(publication, written, work=work, session=session)
         if changed is None:
             raise _Lost
         await announce([row(changed)], session)

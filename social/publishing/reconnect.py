@@ -14,10 +14,11 @@ from social.moments import now
 from social.outbox.documents import announce
 from social.publishing.documents import Publication
 from social.publishing.shown import row
-from social.publishing.states import CHANGEABLE, Reason, State
+from social.publishing.states import CHANGEABLE, PARTLY, Reason, State
 
 Json = dict[str, Any]
-LATE = Reason(code="late", text="Its time passed while the account was disconnected. Send it now, or cancel it.")
+LATE = "Its time passed while the account was disconnected. Send it now, or cancel it."
+WHILE = "The account was disconnected then. Send the rest now, or leave it so."
 LOST = Reason(code="disconnected", text="This account is disconnected. Connect it again, then this can go out.")
 
 
@@ -47,7 +48,7 @@ async def account_lost(account: Account, backing: Backing) -> None:
 
 async def account_back(account: Account, backing: Backing) -> None:
     """The account is connected again: what still lies ahead is planned as before, what is in doubt is looked for, and
-    what has passed meanwhile asks the person."""
+    what has passed meanwhile, or stopped in the middle of a thread, asks the person."""
     for publication in await Publication.on_account(account.id, [State.HELD]):
         if publication.reason is None or publication.reason.code != "disconnected":
             continue
@@ -63,8 +64,14 @@ async def account_back(account: Account, backing: Backing) -> None:
                 "reason": None,
             }
         else:
-            changes = {"state": State.HELD, "reason": as_bson(LATE)}
+            changes = {"state": State.HELD, "reason": as_bson(_passed(publication))}
         await _tell_if_changed(publication, changes, [State.HELD], backing)
+
+
+def _passed(publication: Publication) -> Reason:
+    if publication.partly_online:
+        return Reason(code=PARTLY, text=f"{publication.progress.words}. {WHILE}")
+    return Reason(code="late", text=LATE)
 
 
 async def _tell_if_changed(publication: Publication, changes: Json, states: Sequence[State], backing: Backing) -> None:

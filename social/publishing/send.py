@@ -1,34 +1,35 @@
-"""From due to sent: claimed, armed, sent, concluded. Every step may be the process's last; section 5 of the protocol
-says what the next owner finds."""
+"""From due to sent: claimed, armed, sent, concluded; of a thread part by part, each with an intent of its own. Every
+step may be the process's last; section 5 of the protocol says what the next owner finds."""
 
 import asyncio
-import itertools
 import os
 import signal
 import time
-from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
 
 import structlog
-from pymongo.errors import ConnectionFailure, DuplicateKeyError, PyMongoError
+from pymongo.errors import DuplicateKeyError, PyMongoError
 
 from social.accounts.documents import Account
-from social.accounts.tokens import call_as
+from social.accounts.tokens import as_account
 from social.backing import Backing
-from social.backing.mongo import as_bson
+from social.backing.mongo import as_bson, insist
 from social.errors import Disconnected, OutcomeUnknown, PlatformError, QuotaSpent, RetryLater
 from social.moments import now
 from social.outbox.documents import announce
 from social.platforms import PLATFORMS
+from social.platforms.calls import Call
 from social.platforms.contract import Receipt
-from social.publishing.documents import Attempt, Publication, Refusal
+from social.publishing.attempts import Attempt
+from social.publishing.documents import Publication, Refusal
 from social.publishing.lanes import Claim, HeldLane, Lane
 from social.publishing.reconnect import login_refused
 from social.publishing.shown import row
 from social.publishing.states import Reason, State, Step, decide, repeatable
+from social.publishing.states import went_out as after_going_out
 
 log = structlog.get_logger()
 LANES = 500  # taken at one look
@@ -49,23 +50,37 @@ async def send_due(before: datetime, backing: Backing) -> None:
     await backing.side_by_side(_send_lane(lane, backing) for lane in claim.lanes)
 
 
-def crash_here(point: str, backing: Backing) -> None:
-    """Ends the process as SIGKILL does if the settings name this point. How tests crash it at every step."""
-    if backing.settings.crash_at == point:
+def crash_here(point: str, backing: Backing, part: int = 0) -> None:
+    """Ends the process as SIGKILL does if the settings name this point. How tests crash it at every step.
+
+    For the first part the point is the step's name; for the second one of a thread it is that and ":2", and so on.
+    """
+    if backing.settings.crash_at == (f"{point}:{part + 1}" if part else point):
         os.kill(os.getpid(), signal.SIGKILL)
 
 
-async def went_out(publication: Publication, receipt: Receipt, backing: Backing) -> None:
-    """The publication is online, whoever holds it by now. Running it again changes nothing."""
-    step = publication.after(Step(state=State.ONLINE, ambiguous=False))
-    step |= {"receipt": as_bson(receipt), "answered_at": now(), "prepare_at": None}
+async def went_out(
+    publication: Publication, receipt: Receipt, backing: Backing, *, token: str | None = None
+) -> Publication | None:
+    """The part whose turn it is is online, whoever holds the publication by now: it is the next one's turn, if there is
+    one. Running it again changes nothing.
 
-    async def body(session: Any) -> None:
-        online = await Publication.went_out(publication.id, publication.rev, step, session)
-        if online is not None:
-            await announce([row(online)], session)
+    The publication as it is then, if the next part's turn is within the claim `token`; None if it is not, or if there
+    is no next part.
+    """
+    step = after_going_out(publication.progress, now=now())
+    written = publication.after(step) | publication.turn_passes(receipt) | {"answered_at": now(), "prepare_at": None}
 
-    await backing.transaction(body)
+    async def body(session: Any) -> Publication | None:
+        ours = None
+        if token is not None and step.state is not State.ONLINE:
+            ours = await Publication.goes_on(publication, written, session, token=token)
+        changed = ours or await Publication.went_out(publication, written, session)
+        if changed is not None:
+            await announce([row(changed)], session)
+        return ours
+
+    return await backing.transaction(body)
 
 
 async def _send_lane(lane: HeldLane, backing: Backing) -> None:
@@ -78,9 +93,8 @@ async def _send_lane(lane: HeldLane, backing: Backing) -> None:
             for publication in line:
                 if backing.stopping.is_set() or not await _still_ours(lane, backing):
                     break
-                account = await Account.get(lane.account_id)  # a lane may be held long, and a login be made anew
                 await _until(publication, backing)
-                await _send_one(publication, account, lane, backing)
+                await _send_parts(publication, lane, backing)
             else:
                 continue
             break
@@ -89,6 +103,17 @@ async def _send_lane(lane: HeldLane, backing: Backing) -> None:
     except PyMongoError as error:
         # Whether the last write happened is unknown: nothing more is sent under this claim, its lease runs out.
         log.warning("lane.abandoned", account=str(lane.account_id), error=type(error).__name__)
+
+
+async def _send_parts(publication: Publication, lane: HeldLane, backing: Backing) -> None:
+    """Sends the part whose turn it is and then those that follow it, as long as the claim holds. One that must wait
+    keeps back the rest of its own thread alone."""
+    turn: Publication | None = publication
+    while turn is not None:
+        account = await Account.get(lane.account_id)  # a lane may be held long, and a login be made anew
+        turn = await _send_one(turn, account, lane, backing)
+        if turn is not None and (backing.stopping.is_set() or not await _still_ours(lane, backing)):
+            return  # whoever has the lane by then goes on
 
 
 async def _more(lane: HeldLane, backing: Backing) -> bool:
@@ -118,22 +143,25 @@ async def _until(publication: Publication, backing: Backing) -> None:
             return
 
 
-async def _send_one(publication: Publication, account: Account | None, lane: HeldLane, backing: Backing) -> None:
-    """One attempt at one publication, from the intent to the conclusion."""
+async def _send_one(
+    publication: Publication, account: Account | None, lane: HeldLane, backing: Backing
+) -> Publication | None:
+    """One attempt at one part, from the intent to the conclusion. The publication if its next part's turn is now."""
     if backing.stopping.is_set() or publication.due_at > now():
-        return
+        return None
     if not _may_go_out(publication):
         await _look_first(publication, lane, backing)
-        return
+        return None
+    if publication.part:
+        crash_here("claimed", backing, publication.part)
     armed = (await Publication.arm([publication.id], token=lane.token)).get(publication.id)
-    if armed is None:
-        return  # edited, held, cancelled or taken over since it was read
-    crash_here("armed", backing)
-    if armed.attempt_no == publication.attempt_no + 1:
-        await _say(armed, backing)
-        outcome = await _attempt(armed, account, lane, backing)
-        crash_here("answered", backing)
-        await _conclude(armed, outcome, account, lane, backing)
+    if armed is None or armed.attempt_no != publication.attempt_no + 1:
+        return None  # edited, held, cancelled or taken over since it was read
+    crash_here("armed", backing, armed.part)
+    await _say(armed, backing)
+    outcome = await _attempt(armed, account, lane, backing)
+    crash_here("answered", backing, armed.part)
+    return await _conclude(armed, outcome, account, lane, backing)
 
 
 def _may_go_out(publication: Publication) -> bool:
@@ -152,7 +180,7 @@ async def _look_first(publication: Publication, lane: HeldLane, backing: Backing
     doubt = publication.after(Step(state=State.UNCONFIRMED, again_at=now(), reason=reason))
 
     async def body(session: Any) -> None:
-        doubted = await Publication.conclude(publication.id, doubt, session, token=lane.token, state=State.QUEUED)
+        doubted = await Publication.conclude(publication, doubt, session, token=lane.token, state=State.QUEUED)
         if doubted is not None:
             await announce([row(doubted)], session)
 
@@ -168,12 +196,15 @@ async def _attempt(
     """
     if account is None or account.state != "connected":
         return Disconnected("This account is no longer connected. Connect it again, then this can go out.")
-    platform = PLATFORMS[publication.platform]
-    try:
-        call = await call_as(account, backing)
+    turn = publication.turn(account.remote_id, account.handle)
+
+    async def publish(call: Call) -> Receipt:
         call.deadline = lane.safe_until(backing.settings.times)
-        call.on_write = lambda: crash_here("written", backing)
-        return await platform.publish(call, publication.content, publication.prepared, publication.key)
+        call.on_write = lambda: crash_here("written", backing, turn.part)
+        return await PLATFORMS[publication.platform].publish(call, turn)
+
+    try:
+        return await as_account(account, backing, publish)
     except PlatformError as error:
         return error
 
@@ -184,21 +215,25 @@ async def _conclude(
     account: Account | None,
     lane: HeldLane,
     backing: Backing,
-) -> None:
-    """Writes down what came of the attempt. A receipt is a fact and is written before anything depends on it."""
+) -> Publication | None:
+    """Writes down what came of the attempt. A receipt is a fact and is written before anything depends on it.
+
+    The publication if it is the next part's turn, within this claim.
+    """
     attempt = _written_down(publication, outcome)
     if isinstance(outcome, Receipt):
-        await _insist(attempt.note)
-        crash_here("fact", backing)
-        await _insist(partial(went_out, publication, outcome, backing))
-        _log(publication, outcome, State.ONLINE)
-        return
+        await insist(attempt.note)
+        crash_here("fact", backing, publication.part)
+        following = await insist(partial(went_out, publication, outcome, backing, token=lane.token))
+        _log(publication, outcome, following.state if following else State.ONLINE)
+        return following
     step = decide(
         outcome,
         tries=publication.tries,
         ambiguous=publication.ambiguous,
         now=now(),
         times=backing.settings.times,
+        progress=publication.progress,
     )
     written = publication.after(step) | {"answered_at": attempt.answered_at}
     if publication.ambiguous and not isinstance(outcome, OutcomeUnknown | RetryLater | QuotaSpent):
@@ -207,29 +242,16 @@ async def _conclude(
         )
 
     async def body(session: Any) -> None:
-        concluded = await Publication.conclude(publication.id, written, session, token=lane.token)
+        concluded = await Publication.conclude(publication, written, session, token=lane.token)
         await attempt.insert(session=session)
         if concluded is not None:
             await announce([row(concluded)], session)
 
     with suppress(DuplicateKeyError):  # an earlier commit had succeeded, only its answer was lost
-        await _insist(partial(backing.transaction, body))
+        await insist(partial(backing.transaction, body))
     _log(publication, outcome, step.state)
     await login_refused(account, outcome, backing)
-
-
-async def _insist(write: Callable[[], Awaitable[None]]) -> None:
-    """Repeats `write` while Mongo is away: what the platform answered is known only here."""
-    for pause in itertools.chain((0.2, 0.5, 1.0, 2.0), itertools.repeat(5.0)):
-        try:
-            await write()
-        except PyMongoError as error:
-            if not (error.timeout or isinstance(error, ConnectionFailure)):
-                raise
-            log.warning("publication.waiting_for_mongo", error=type(error).__name__)
-            await asyncio.sleep(pause)
-        else:
-            return
+    return None
 
 
 def _written_down(publication: Publication, outcome: Receipt | PlatformError) -> Attempt:
@@ -238,6 +260,7 @@ def _written_down(publication: Publication, outcome: Receipt | PlatformError) ->
         workspace_id=publication.workspace_id,
         publication_id=publication.id,
         rev=publication.rev,
+        part=publication.part,
         n=publication.attempt_no,
         fence=publication.fence,
         key=publication.key,
@@ -271,7 +294,7 @@ async def _doubt_what_was_left(claim: Claim, backing: Backing) -> None:
         }
 
         async def body(session: Any, left: Publication = left, doubt: dict[str, Any] = doubt) -> None:
-            doubted = await Publication.conclude(left.id, doubt, session, token=left.token)
+            doubted = await Publication.conclude(left, doubt, session, token=left.token)
             if doubted is not None:
                 await announce([row(doubted)], session)
 
@@ -279,11 +302,13 @@ async def _doubt_what_was_left(claim: Claim, backing: Backing) -> None:
 
 
 def _log(publication: Publication, outcome: Receipt | PlatformError, state: State) -> None:
-    late = (publication.sent_at - publication.due_at) / timedelta(milliseconds=1) if publication.sent_at else None
+    begun_at = publication.begun_at or publication.sent_at
+    late = (begun_at - publication.due_at) / timedelta(milliseconds=1) if begun_at else None
     log.info(
         "publication.attempted",
         publication=str(publication.id),
         workspace=str(publication.workspace_id),
+        part=publication.part,
         attempt=publication.attempt_no,
         outcome=type(outcome).__name__,
         state=str(state),

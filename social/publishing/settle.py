@@ -1,40 +1,61 @@
-"""Did the interrupted attempt go out? The platform is asked before anyone sends again; section 4 of the protocol."""
+"""Did the interrupted attempt go out? The platform is asked before anyone sends again; section 4 of the protocol.
 
+Of a thread it is one part that is in doubt: those before it are online, those after it were never sent.
+"""
+
+from collections.abc import Iterable
+from datetime import timedelta
+from itertools import groupby
 from typing import Any
 
+import msgspec
 import structlog
 from pymongo.errors import PyMongoError
 
 from social import errors
 from social.accounts.documents import Account
-from social.accounts.tokens import call_as
+from social.accounts.tokens import as_account
 from social.backing import Backing
-from social.errors import Disconnected, PlatformError, QuotaSpent
+from social.errors import Disconnected, PlatformError, QuotaSpent, RetryLater
 from social.moments import now
 from social.outbox.documents import announce
 from social.platforms import PLATFORMS
+from social.platforms.calls import Call
 from social.platforms.contract import Receipt, Sought
-from social.publishing.documents import Attempt, Publication, Refusal, Work
-from social.publishing.prepare import renewing, taken
+from social.publishing.attempts import Attempt
+from social.publishing.documents import Publication, Refusal, Work
+from social.publishing.prepare import begun, renewing, taken
 from social.publishing.reconnect import login_refused
 from social.publishing.send import went_out
 from social.publishing.shown import row
-from social.publishing.states import Step, looked_in_vain, settled
+from social.publishing.states import State, Step, looked_in_vain, repeatable, settled
 
 log = structlog.get_logger()
 AT_ONCE = 50
+FEW = 3  # looks at one account at a time, and the next ones so much later: X answers 900 in 15 minutes (its sheet)
+APART = timedelta(seconds=3)
 
 
 async def settle_due(backing: Backing) -> None:
-    """Takes what is in doubt and due for a look, and looks, side by side."""
+    """Takes what is in doubt and due for a look, and looks: accounts side by side, on one account one after another."""
     work = taken(backing)
-    publications = await Publication.take_to_settle(work, most=AT_ONCE)
-    await backing.side_by_side(_settle(publication, work, backing) for publication in publications)
+    publications = await Publication.take_to_settle(work, most=AT_ONCE, few=FEW, apart=APART)
+    publications.sort(key=lambda each: (each.account_id, each.sent_at or each.due_at, each.id))
+    of_accounts = [list(few) for _, few in groupby(publications, key=lambda each: each.account_id)]
+    await backing.side_by_side(_settle_in_turn(few, work, backing) for few in of_accounts)
+
+
+async def _settle_in_turn(publications: Iterable[Publication], work: Work, backing: Backing) -> None:
+    """What one look finds is known to the next: two posts of the same words are told apart."""
+    for publication in publications:
+        await _settle(publication, work, backing)
 
 
 async def _settle(publication: Publication, work: Work, backing: Backing) -> None:
     account = None
     try:
+        if not await begun(publication, work, backing):  # it waited for others of its account
+            return
         fact = await Attempt.receipt_for(publication)
         if fact is not None and fact.receipt is not None:  # the answer had been written down before the owner died
             await went_out(publication, fact.receipt, backing)
@@ -59,18 +80,40 @@ async def _looked(publication: Publication, account: Account | None, backing: Ba
     """What the platform shows of it, or None. PlatformError if it cannot be asked."""
     if account is None or account.state != "connected":
         raise Disconnected("This account is no longer connected. Connect it again.")
-    sent_at = publication.sent_at or publication.due_at
-    first_sent_at = publication.first_sent_at or sent_at
+    turn = publication.turn(account.remote_id, account.handle)
     sought = Sought(
-        content=publication.content,
-        prepared=publication.prepared,
-        key=publication.key,
-        first_sent_at=first_sent_at,
-        last_sent_at=sent_at,
-        remote_account=account.remote_id,
-        known=await Publication.receipts_beside(publication, first_sent_at),
+        **msgspec.structs.asdict(turn),
+        last_sent_at=publication.sent_at or turn.first_sent_at,
+        known=await Publication.ids_beside(publication, turn.first_sent_at),
     )
-    return await PLATFORMS[publication.platform].find(await call_as(account, backing), sought)
+    platform = PLATFORMS[publication.platform]
+
+    async def find(call: Call) -> Receipt | None:
+        return await platform.find(call, sought)
+
+    found = await as_account(account, backing, find)
+    if found is None or platform.settles == "rkey":
+        return found
+    alive = repeatable(platform.settles, turn.first_sent_at, platform.replay_for, now())
+    keyed = alive and publication.refusal is None
+    if not await _another_s(found, sought, publication, keyed=keyed):
+        return found
+    if keyed:
+        return None  # it is sent again, and its key tells it from the other
+    raise RetryLater("What was found may be another post of the same words.")
+
+
+async def _another_s(found: Receipt, sought: Sought, publication: Publication, *, keyed: bool) -> bool:
+    """Whether `found` may be another publication's: one whose receipt came while we looked, or one of the same words
+    that is being sent at this moment. Where a key will tell, also one that is in doubt like this one; without a key
+    the two may as well change places, for what is found for one is not found for the other again."""
+    if found.id in await Publication.ids_beside(publication, sought.first_sent_at):
+        return True
+    return any(
+        each.part == sought.part == 0 and each.content.text.strip() == sought.text.strip()
+        for each in await Publication.unheard_of_beside(publication)
+        if keyed or each.state == State.SENDING
+    )
 
 
 def _unfound(publication: Publication, backing: Backing) -> Step:
@@ -80,7 +123,7 @@ def _unfound(publication: Publication, backing: Backing) -> Step:
         None,
         settles=platform.settles,
         replay_for=platform.replay_for,
-        attempts=publication.attempt_no,
+        attempts=publication.attempt_no - publication.attempts_before,
         first_sent_at=publication.first_sent_at or sent_at,
         last_sent_at=sent_at,
         owner_dead=publication.owner is not None and publication.owner.proven_dead(backing.owner),
@@ -88,6 +131,7 @@ def _unfound(publication: Publication, backing: Backing) -> Step:
         tries=publication.tries,
         now=now(),
         times=backing.settings.times,
+        progress=publication.progress,
     )
 
 
@@ -108,7 +152,7 @@ async def _written(step: Step, publication: Publication, work: Work, backing: Ba
         written["looks"] = publication.looks + 1
 
     async def body(session: Any) -> None:
-        changed = await Publication.at_work(publication.id, written, work=work, rev=publication.rev, session=session)
+        changed = await Publication.at_work(publication, written, work=work, session=session)
         if changed is not None:
             await announce([row(changed)], session)
 

@@ -15,7 +15,9 @@ EXCERPT = 140
 class PublicationOut(msgspec.Struct, kw_only=True):
     """One post on one account. Instants are UTC; `wall` is what the clock in `zone` shows at `due_at`.
 
-    `late_ms` is from the due instant to the moment the request was armed; `thumbnail_url` is left out of live events.
+    `late_ms` is from the due instant to the moment the (first part's) request was armed; `thumbnail_url` is left out of
+    live events. Of a thread, `remote_id`, `url` and `evidence` are the first part's; `part_urls` has one for each part
+    that is online, null where nobody knows it.
     """
 
     id: str
@@ -35,6 +37,9 @@ class PublicationOut(msgspec.Struct, kw_only=True):
     remote_id: str | None
     url: str | None
     evidence: Evidence | None
+    parts: int
+    parts_online: int
+    part_urls: list[str | None]
     notes: list[str]  # where what is public differs from what was asked for
     excerpt: str
     in_doubt: bool
@@ -68,13 +73,16 @@ def shown(publication: Publication, thumbnail_url: str | None = None) -> Publica
         remote_id=receipt.id if receipt else None,
         url=receipt.url if receipt else None,
         evidence=receipt.evidence if receipt else None,
+        parts=publication.progress.parts,
+        parts_online=publication.progress.online,
+        part_urls=[each.url for each in publication.receipts],
         notes=list(receipt.notes) if receipt else [],
         excerpt=publication.content.text[:EXCERPT],
         in_doubt=publication.ambiguous,
         thumbnail_url=thumbnail_url,
         planned_at=publication.planned_at,
         started_at=publication.started_at,
-        armed_at=publication.sent_at,
+        armed_at=_armed_at(publication),
         answered_at=publication.answered_at,
         late_ms=_late(publication),
         updated_at=publication.updated_at,
@@ -95,7 +103,10 @@ def row(publication: Publication) -> Row:
     )
 
 
+def _armed_at(publication: Publication) -> datetime | None:
+    return publication.begun_at or publication.sent_at
+
+
 def _late(publication: Publication) -> int | None:
-    if publication.sent_at is None:
-        return None
-    return max(0, round((publication.sent_at - publication.due_at).total_seconds() * 1000))
+    armed_at = _armed_at(publication)
+    return max(0, round((armed_at - publication.due_at).total_seconds() * 1000)) if armed_at else None

@@ -24,6 +24,7 @@ from social.settings import Times
 TRIES = 5  # retries after the first try that an answer refused
 LOOKS = (5.0, 15.0, 45.0, 120.0, 300.0)  # seconds after sending at which a search looks
 FACTOR = 4
+PARTLY = "part"  # the code of what a person must decide about a thread of which some parts are online
 
 
 class State(StrEnum):
@@ -58,6 +59,24 @@ class Reason(msgspec.Struct, frozen=True, kw_only=True):
     until: datetime | None = None
 
 
+class Progress(msgspec.Struct, frozen=True, kw_only=True):
+    """How far a publication is: of its `parts`, the first `online` are public, so the next one's turn it is."""
+
+    online: int = 0
+    parts: int = 1
+
+    @property
+    def words(self) -> str:
+        """What is public so far: "Part 1 of 3 is online", "Parts 1 and 2 of 3 are online"."""
+        if self.online < 2:
+            return f"Part {self.online} of {self.parts} is online"
+        first = "Parts 1 and 2" if self.online == 2 else f"Parts 1 to {self.online}"
+        return f"{first} of {self.parts} are online"
+
+
+WHOLE = Progress()  # of a publication of one part, of which nothing is out yet
+
+
 class Step(msgspec.Struct, frozen=True, kw_only=True):
     """What happens next: the state, when it is looked at again, and what the step costs."""
 
@@ -69,14 +88,23 @@ class Step(msgspec.Struct, frozen=True, kw_only=True):
     ambiguous: bool | None = None  # None: as it was
 
 
-def decide(outcome: Receipt | PlatformError, *, tries: int, ambiguous: bool, now: datetime, times: Times) -> Step:
-    """What becomes of a publication after one attempt. `tries` counts the earlier ones that cost something.
+def decide(
+    outcome: Receipt | PlatformError,
+    *,
+    tries: int,
+    ambiguous: bool,
+    now: datetime,
+    times: Times,
+    progress: Progress = WHOLE,
+) -> Step:
+    """What becomes of a publication after one attempt at the part whose turn it is. `tries` counts the earlier ones at
+    this part that cost something.
 
     A refusal is believed only where no earlier attempt may be online; else it is settled first.
     """
     match outcome:
         case Receipt():
-            return Step(state=State.ONLINE, ambiguous=False)
+            return went_out(progress, now=now)
         case OutcomeUnknown():
             return Step(
                 state=State.UNCONFIRMED,
@@ -86,7 +114,7 @@ def decide(outcome: Receipt | PlatformError, *, tries: int, ambiguous: bool, now
             )
         case QuotaSpent() | RetryLater() if ambiguous:
             # It says nothing of the earlier one, which is looked for when the platform may be asked again.
-            step = refused(outcome, tries=0, now=now, times=times)
+            step = refused(outcome, tries=0, now=now, times=times, progress=progress)
             return msgspec.structs.replace(step, state=State.UNCONFIRMED, counts=False)
         case _ if ambiguous:
             return Step(
@@ -94,11 +122,37 @@ def decide(outcome: Receipt | PlatformError, *, tries: int, ambiguous: bool, now
                 again_at=now,
                 reason=Reason(code="unknown", text="An earlier attempt may have gone out. Checking."),
             )
-    return refused(outcome, tries=tries, now=now, times=times)
+    return refused(outcome, tries=tries, now=now, times=times, progress=progress)
 
 
-def refused(outcome: PlatformError, *, tries: int, now: datetime, times: Times) -> Step:
-    """What becomes of a publication that certainly is not online, after `outcome`."""
+def went_out(progress: Progress, *, now: datetime) -> Step:
+    """What becomes of a publication when the part whose turn it is is online: the next part's turn, or the end."""
+    further = msgspec.structs.replace(progress, online=progress.online + 1)
+    if further.online == further.parts:
+        return Step(state=State.ONLINE, ambiguous=False)
+    return msgspec.structs.replace(on_with(further, now=now), ambiguous=False)
+
+
+def on_with(progress: Progress, *, now: datetime) -> Step:
+    """The next part's turn, when one that is partly online may go on."""
+    text = f"{progress.words}. Part {progress.online + 1} is next."
+    return Step(state=State.WAITING, again_at=now, reason=Reason(code="thread", text=text))
+
+
+def on_a_persons_word(progress: Progress) -> Step:
+    """What becomes of a publication when a person says that the part in doubt is online.
+
+    Parts that should follow it cannot: a reply needs the platform's own id of what it replies to.
+    """
+    further = msgspec.structs.replace(progress, online=progress.online + 1)
+    if further.online == further.parts:
+        return Step(state=State.ONLINE, ambiguous=False)
+    text = f"{further.words}, as you say. The rest cannot be attached to it, for we do not know its id. Leave it so."
+    return Step(state=State.HELD, reason=Reason(code=PARTLY, text=text), ambiguous=False)
+
+
+def refused(outcome: PlatformError, *, tries: int, now: datetime, times: Times, progress: Progress = WHOLE) -> Step:
+    """What becomes of a publication after `outcome`, when the part whose turn it is certainly is not online."""
     match outcome:
         case QuotaSpent(until=until):
             return _waiting("quota", outcome.sentence, until)
@@ -109,7 +163,7 @@ def refused(outcome: PlatformError, *, tries: int, now: datetime, times: Times) 
         case OperatorNeeded():
             return Step(state=State.HELD, reason=Reason(code="operator", text=outcome.sentence))
         case Rejected():
-            return Step(state=State.FAILED, reason=Reason(code="rejected", text=outcome.sentence))
+            return _ended("rejected", outcome.sentence, progress, "was refused")
         case PreparationLost() if tries < TRIES:
             step = _waiting("prepare", outcome.sentence, now)
             return msgspec.structs.replace(step, counts=True, prepare_anew=True)
@@ -117,7 +171,7 @@ def refused(outcome: PlatformError, *, tries: int, now: datetime, times: Times) 
             until = getattr(outcome, "until", None) or now + backoff(tries, times)
             return msgspec.structs.replace(_waiting("retry", outcome.sentence, until), counts=True)
     text = f"{outcome.sentence} It was tried {tries + 1} times."
-    return Step(state=State.FAILED, reason=Reason(code="exhausted", text=text), counts=True)
+    return msgspec.structs.replace(_ended("exhausted", text, progress), counts=True)
 
 
 def settled(
@@ -133,15 +187,17 @@ def settled(
     tries: int,
     now: datetime,
     times: Times,
+    progress: Progress = WHOLE,
 ) -> Step:
     """What becomes of an unconfirmed publication after one look. `found` is what the look found.
 
-    `refusal` is a definite no that came while an earlier attempt was in doubt: believed once absence is proven.
+    `attempts` counts the intents of the part in doubt, and the instants are its own. `refusal` is a definite no that
+    came while an earlier attempt was in doubt: believed once absence is proven.
     Repeats with a key cost no try but come at growing distances, and end with the key's life.
     Source: section 4 of the protocol, row by row.
     """
     if found is not None:
-        return Step(state=State.ONLINE, ambiguous=False)
+        return went_out(progress, now=now)
     timed_out = last_sent_at + timedelta(seconds=times.http_timeout)
     if settles == "blind":
         return Step(
@@ -160,12 +216,12 @@ def settled(
     if now < proven:
         return _look(min(proven, _next_look(last_sent_at, now)))
     if refusal is not None:
-        step = refused(refusal, tries=tries, now=now, times=times)
+        step = refused(refusal, tries=tries, now=now, times=times, progress=progress)
     elif tries < TRIES:
         step = Step(state=State.WAITING, again_at=now, reason=_repeating(), counts=True)
     else:
-        text = f"It did not go out. The platform's answer was lost {tries + 1} times."
-        step = Step(state=State.FAILED, reason=Reason(code="exhausted", text=text), counts=True)
+        text = f"The platform's answer was lost {tries + 1} times, and it is not there."
+        step = msgspec.structs.replace(_ended("exhausted", text, progress), counts=True)
     return msgspec.structs.replace(step, ambiguous=False)
 
 
@@ -188,6 +244,14 @@ def looked_in_vain(error: PlatformError, *, looks: int, now: datetime, times: Ti
 def backoff(tries: int, times: Times) -> timedelta:
     """The wait before retry `tries + 1`: 15 s, 1 min, 4 min, 16 min, 64 min with the usual times."""
     return timedelta(seconds=times.backoff * FACTOR ** min(tries, TRIES - 1))
+
+
+def _ended(code: str, text: str, progress: Progress, how: str = "did not go out") -> Step:
+    """A definite no. What is online is not failed: a person tries the rest again, or leaves it so."""
+    if not progress.online:
+        return Step(state=State.FAILED, reason=Reason(code=code, text=text))
+    text = f"{progress.words}; part {progress.online + 1} {how}: {text}"
+    return Step(state=State.HELD, reason=Reason(code=PARTLY, text=text))
 
 
 def _waiting(code: str, text: str, until: datetime) -> Step:

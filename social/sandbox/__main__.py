@@ -7,15 +7,14 @@ from pathlib import Path
 
 import uvloop
 
-from social.sandbox.mastodon.oddities import Oddities
 from social.sandbox.server import serve
 from social.sandbox.store import FolderTaken
-from social.sandbox.trouble import Trouble
+from social.sandbox.trouble import at_rate
 
 
 def main() -> int:
     given = _arguments()
-    at_start = Trouble(mastodon=Oddities(rate_scale=given.rate_scale))
+    at_start = at_rate(given.rate_scale)
     running = serve(given.host, given.port, given.data, origin=given.origin, at_start=at_start, ready=_say_ready)
     try:
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:

@@ -16,12 +16,13 @@ from social.sandbox import control, rehearsal, timeline
 from social.sandbox.desk import Desk
 from social.sandbox.gate import Gate
 from social.sandbox.journal import Journal
-from social.sandbox.mastodon.archive import SCHEMA, Archive
 from social.sandbox.mastodon.errors import Refused
-from social.sandbox.mastodon.instance import Instance
 from social.sandbox.mastodon.params import TooLarge
-from social.sandbox.mastodon.simulated import Mastodon, no_route, refused, too_large
+from social.sandbox.mastodon.simulated import no_route, refused, too_large
 from social.sandbox.pages import static_files
+from social.sandbox.platform import Refusal
+from social.sandbox.platforms import SCHEMA
+from social.sandbox.platforms import made as platforms_made
 from social.sandbox.store import Store
 from social.sandbox.trouble import Switchboard, Trouble
 
@@ -34,12 +35,13 @@ def made(origin: str, folder: Path, at_start: Trouble | None = None) -> Gate:
     """The ASGI app on `folder`, reached as `origin`. Raises store.FolderTaken."""
     store = Store(folder, SCHEMA)
     switchboard, journal = Switchboard(at_start), Journal()
-    mastodon = Mastodon(Instance(origin, Archive(store), folder, switchboard))
-    desk = Desk(store, switchboard, journal, mastodon)
+    platforms = platforms_made(origin, store, folder, switchboard)
+    desk = Desk(store, switchboard, journal, platforms)
+    mastodon = desk.mastodon
     app = Litestar(
         route_handlers=[
             Router("/", route_handlers=[*control.ROUTES, *rehearsal.ROUTES, *timeline.ROUTES]),
-            *(Router("/", route_handlers=platform.routes, request_max_body_size=None) for platform in (mastodon,)),
+            *(Router("/", route_handlers=platform.routes, request_max_body_size=None) for platform in platforms),
             static_files,
         ],
         dependencies={"instance": _given(mastodon.instance), "desk": _given(desk)},
@@ -56,7 +58,7 @@ def made(origin: str, folder: Path, at_start: Trouble | None = None) -> Gate:
         lifespan=[_ticking(desk)],
         openapi_config=None,
     )
-    return Gate(app, (mastodon,), switchboard, journal)
+    return Gate(app, platforms, switchboard, journal)
 
 
 def _given(value: Any) -> Provide:
@@ -72,7 +74,7 @@ def _refused(switchboard: Switchboard) -> Any:
 
 async def _complain(error: Exception, _: Scope) -> None:
     """A fault of the sandbox's own, as against what it refuses on purpose, is for whoever runs it to see."""
-    if not isinstance(error, (Refused, TooLarge, control.Unusable, control.Foreign, HTTPException)):
+    if not isinstance(error, (Refusal, Refused, TooLarge, control.Unusable, control.Foreign, HTTPException)):
         log.error("the sandbox failed", exc_info=error)
 
 

@@ -51,8 +51,10 @@ async def calm(desk: NamedDependency[Desk]) -> Response[bytes]:
 async def add_person(request: Request[Any, Any, Any], desk: NamedDependency[Desk]) -> Response[bytes]:
     """Somebody with a fresh token, without walking through the consent page."""
     wanted = decoded(await request.body(), NewPerson)
+    if wanted.platform not in desk.platforms:
+        raise Unusable(f"There is no {wanted.platform} here. There are: {', '.join(desk.platforms)}.", "platform")
     try:
-        return _json(desk.mastodon.person(wanted), 201)
+        return _json(desk.platforms[wanted.platform].person(wanted), 201)
     except ValueError as error:
         raise Unusable(str(error), "scopes" if "scope" in str(error) else "username") from None
 

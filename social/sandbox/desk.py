@@ -13,13 +13,21 @@ from social.sandbox.trouble import Switchboard
 
 
 class Desk:
-    def __init__(self, store: Store, switchboard: Switchboard, journal: Journal, mastodon: Mastodon) -> None:
+    def __init__(
+        self, store: Store, switchboard: Switchboard, journal: Journal, platforms: tuple[Platform, ...]
+    ) -> None:
         self.store = store
         self.switchboard = switchboard
         self.journal = journal
-        self.mastodon = mastodon
-        self.platforms: dict[str, Platform] = {mastodon.name: mastodon}
+        self.platforms = {platform.name: platform for platform in platforms}
         self._started = secrets.token_hex(4)
+
+    @property
+    def mastodon(self) -> Mastodon:
+        """The one whose pages are at the root."""
+        found = self.platforms[Mastodon.name]
+        assert isinstance(found, Mastodon)
+        return found
 
     def state_tag(self) -> str:
         """Changes with everything that a page shows."""

@@ -31,6 +31,7 @@ class Fault(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     garbage: bool = False  # after the effect: 200 and a body that is no JSON
     dead_token: bool = False
     missing_scope: bool = False
+    platform: str | None = None  # whose calls; None: everybody's
 
     def __post_init__(self) -> None:
         chosen = [name for name in _EXCLUSIVE if getattr(self, name)]

@@ -35,7 +35,7 @@ class Gate:
         if platform is None:
             return await self._app(scope, receive, send)
         entry = self._journal.begin(scope["method"], scope["path"])
-        fault = self._switchboard.take(groups)
+        fault = self._switchboard.take(groups, platform.name)
         try:
             if fault is None:
                 return await self._answer(platform, entry, scope, receive, send)

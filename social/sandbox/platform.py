@@ -25,6 +25,10 @@ class Admission(msgspec.Struct, frozen=True):
     refusal: Answer | None = None
 
 
+class Refusal(Exception):
+    """What a platform refuses on purpose, as against a fault of the sandbox's own."""
+
+
 class Picture(msgspec.Struct, frozen=True):
     url: str | None  # None while it is processed
     preview_url: str | None
@@ -74,12 +78,16 @@ class Person(msgspec.Struct, frozen=True, kw_only=True):
     client_id: str
     client_secret: str
     scopes: list[str]
+    refresh_token: str = ""  # where the platform has one
+    password: str = ""
+    app_password: str = ""
 
 
 class NewPerson(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Whom to make; a username that exists gets another token. Scopes None: everything a client may ask for."""
 
     username: str
+    platform: str = "mastodon"
     scopes: list[str] | None = None
     display_name: str | None = None
     app_name: str = "Sandbox control"

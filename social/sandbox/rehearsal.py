@@ -10,7 +10,7 @@ from social.sandbox.desk import Desk
 from social.sandbox.faults import GROUPS, Fault
 from social.sandbox.mastodon.oddities import NUMBERS, Oddities
 from social.sandbox.pages import page
-from social.sandbox.trouble import as_given
+from social.sandbox.trouble import ODD, as_given
 
 GROUP_WORDS = {
     "publish": "posting",
@@ -134,8 +134,10 @@ async def switch_all_off(desk: NamedDependency[Desk]) -> Response[bytes]:
 def in_words(desk: Desk) -> list[str]:
     """Everything that is switched on, a line each."""
     lines = [f"{GROUP_WORDS[group].capitalize()}: {_fault_words(fault)}" for group, fault in desk.switchboard.listed()]
-    changed = as_given(desk.switchboard.trouble.mastodon)
-    return lines + [f"Mastodon: {FLAGS.get(name) or _plain(name, value)}" for name, value in changed.items()]
+    for platform in ODD:
+        changed = as_given(getattr(desk.switchboard.trouble, platform))
+        lines += [f"{platform.title()}: {FLAGS.get(name) or _plain(name, value)}" for name, value in changed.items()]
+    return lines
 
 
 def _plain(name: str, value: object) -> str:

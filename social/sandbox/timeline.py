@@ -27,13 +27,17 @@ async def front_door() -> Response[bytes]:
     return Response(b"", status_code=302, headers={"Location": "/sandbox/timeline"})
 
 
-@get("/sandbox/timeline")
-async def timeline(request: Call, desk: NamedDependency[Desk]) -> Response[bytes]:
+@get(["/sandbox/timeline", "/sandbox/timeline/{platform:str}"])
+async def timeline(request: Call, desk: NamedDependency[Desk], platform: str | None = None) -> Response[bytes]:
+    """Of all platforms, or of one."""
+    if platform is not None and platform not in desk.platforms:
+        return _nothing(request)
     if _unchanged(request, desk):
         return _not_modified(desk)
-    posts = [post for platform in desk.platforms.values() for post in platform.online()]
+    chosen = [desk.platforms[platform]] if platform else desk.platforms.values()
+    posts = [post for each in chosen for post in each.online()]
     posts.sort(key=lambda post: post.created_ms, reverse=True)
-    return _page("Timeline", posts, desk, NOTHING_YET)
+    return _page("Timeline", posts, desk, NOTHING_YET, tab=platform or "all")
 
 
 @get("/tags/{tag:str}")
@@ -73,11 +77,15 @@ async def one_post(
     return _page(f"Post of {found.handle}", [found], desk, GONE)
 
 
-def _page(heading: str, posts: list[Post], desk: Desk, empty: tuple[str, str]) -> Response[bytes]:
+def _page(
+    heading: str, posts: list[Post], desk: Desk, empty: tuple[str, str], *, tab: str | None = None
+) -> Response[bytes]:
     instance = desk.mastodon.instance
     shown = page(
         "timeline.html",
         here="timeline",
+        tab=tab,
+        platforms=list(desk.platforms),
         heading=heading,
         posts=posts,
         empty=empty,

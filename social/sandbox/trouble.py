@@ -4,9 +4,12 @@ from typing import Any
 
 import msgspec
 
+from social.sandbox.bluesky.oddities import BlueskyOddities
 from social.sandbox.faults import GROUPS, Fault
 from social.sandbox.mastodon.oddities import Oddities
+from social.sandbox.x.oddities import XOddities
 
+ODD = ("mastodon", "x", "bluesky")  # the fields of `Trouble` that are a platform's own
 Faults = Fault | tuple[Fault, ...]
 
 
@@ -26,10 +29,18 @@ class Trouble(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     oauth: Faults = ()
     all: Faults = ()
     mastodon: Oddities = Oddities()
+    x: XOddities = XOddities()
+    bluesky: BlueskyOddities = BlueskyOddities()
 
     def faults(self, group: str) -> tuple[Fault, ...]:
         held: Faults = getattr(self, group)
         return (held,) if isinstance(held, Fault) else held
+
+
+def at_rate(scale: float) -> Trouble:
+    """No trouble, with every quota of every platform times `scale`; 0: none."""
+    own = {name: msgspec.structs.replace(getattr(Trouble(), name), rate_scale=scale) for name in ODD}
+    return Trouble(**own)
 
 
 def as_given(switches: msgspec.Struct) -> dict[str, Any]:
@@ -45,12 +56,13 @@ class Switchboard:
         self._at_start = at_start or Trouble()
         self.trouble = self._at_start
 
-    def take(self, groups: tuple[str, ...]) -> Fault | None:
-        """What goes wrong with a call of these groups, counted as happened; the narrowest group goes first."""
+    def take(self, groups: tuple[str, ...], platform: str) -> Fault | None:
+        """What goes wrong with a call of these groups to `platform`, counted as happened; the narrowest goes first."""
         for group in groups:
             for place, fault in enumerate(self.trouble.faults(group)):
-                self._count_down(group, place)
-                return fault
+                if fault.platform in (None, platform):
+                    self._count_down(group, place)
+                    return fault
         return None
 
     def put(self, trouble: Trouble) -> None:
@@ -65,10 +77,9 @@ class Switchboard:
 
     def given(self) -> dict[str, Any]:
         """The present trouble, shortest form: `{}` on a good day."""
-        oddities = as_given(self.trouble.mastodon)
-        return as_given(msgspec.structs.replace(self.trouble, mastodon=Oddities())) | (
-            {"mastodon": oddities} if oddities else {}
-        )
+        own = {name: as_given(getattr(self.trouble, name)) for name in ODD}
+        plain = msgspec.structs.replace(self.trouble, **{name: getattr(Trouble(), name) for name in ODD})
+        return as_given(plain) | {name: oddities for name, oddities in own.items() if oddities}
 
     def listed(self) -> list[tuple[str, Fault]]:
         return [(group, fault) for group in GROUPS for fault in self.trouble.faults(group)]

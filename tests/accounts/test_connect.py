@@ -9,8 +9,11 @@ import msgspec
 import pytest
 from beanie import PydanticObjectId
 
-from social.accounts.connect import disconnect, finish, start
-from social.accounts.documents import Account, AppRegistration, Pending
+from social.accounts.connect import Found, start
+from social.accounts.connect import finish as found_after
+from social.accounts.documents import Account, AppRegistration
+from social.accounts.link import disconnect, drop, give_back_forgotten, link
+from social.accounts.pending import FoundAccount, Pending
 from social.accounts.profile import read_again
 from social.accounts.tokens import call_as, mark_disconnected
 from social.backing import Backing
@@ -50,9 +53,19 @@ async def back(url: str, sandbox: Sandbox, username: str = "anna", *, deny: bool
     return {name: said.get(name) for name in ("code", "state", "error")}
 
 
-async def connected(caller: Caller, backing: Backing, sandbox: Sandbox, username: str = "anna") -> Account:
+async def found(caller: Caller, backing: Backing, sandbox: Sandbox, username: str = "anna") -> Found:
     said = await back(await begun(caller, backing), sandbox, username)
-    return await finish(caller, "mastodon", **said, backing=backing)
+    return await found_after(caller, "mastodon", **said, backing=backing)
+
+
+async def finish(caller: Caller, platform: str, **said: Any) -> Account:
+    """Back from the page, and linked without a second thought."""
+    found = await found_after(caller, platform, **said)
+    return await link(caller, found.id, said["backing"])
+
+
+async def connected(caller: Caller, backing: Backing, sandbox: Sandbox, username: str = "anna") -> Account:
+    return await link(caller, (await found(caller, backing, sandbox, username)).id, backing)
 
 
 async def told(caller: Caller) -> list[str]:
@@ -64,6 +77,7 @@ async def test_an_account_is_connected_and_can_be_used(caller: Caller, backing: 
     account = await connected(caller, backing, sandbox)
     stored = await Account.found(caller, str(account.id))
     assert stored.model_dump() == account.model_dump()
+    assert (stored.way, stored.refresh_at, stored.token_ends_at) == ("page", None, None)
     assert (stored.handle.split("@")[0], stored.realm, stored.state, stored.origin) == (
         "anna",
         "sandbox",
@@ -75,17 +89,92 @@ async def test_an_account_is_connected_and_can_be_used(caller: Caller, backing: 
     who = await PLATFORMS["mastodon"].identify(await call_as(stored, backing))
     assert who.id == stored.remote_id
     assert await told(caller) == ["account.connected"]
-    assert await Pending.count() == 0
+    assert await Pending.count() == await FoundAccount.count() == 0
+
+
+async def test_whose_account_it_is_is_said_before_anything_is_linked(
+    caller: Caller, backing: Backing, sandbox: Sandbox
+) -> None:
+    seen = await found(caller, backing, sandbox)
+    assert (seen.account.handle.split("@")[0], seen.already, seen.elsewhere, seen.warnings) == (
+        "anna",
+        False,
+        False,
+        [],
+    )
+    assert await Account.count() == 0
+    assert await told(caller) == []
+    account = await link(caller, seen.id, backing)
+    assert account.remote_id == seen.account.remote_id
+    with pytest.raises(NotFound):
+        await link(caller, seen.id, backing)
+    assert (await found(caller, backing, sandbox)).already
+    assert not (await found(caller, backing, sandbox, "berta")).already
+
+
+async def test_what_is_not_linked_is_given_back(caller: Caller, backing: Backing, sandbox: Sandbox) -> None:
+    seen = await found(caller, backing, sandbox)
+    call = await call_as(seen.account, backing)
+    assert (await PLATFORMS["mastodon"].identify(call)).id == seen.account.remote_id
+    await drop(caller, seen.id, backing)
+    with pytest.raises(Disconnected):
+        await PLATFORMS["mastodon"].identify(call)
+    for again in (link, drop):
+        with pytest.raises(NotFound):
+            await again(caller, seen.id, backing)
+
+
+async def test_what_is_forgotten_is_given_back_too(caller: Caller, backing: Backing, sandbox: Sandbox) -> None:
+    seen, fresh = await found(caller, backing, sandbox), await found(caller, backing, sandbox, "berta")
+    late = {"$set": {"expires_at": now() - timedelta(seconds=1)}}
+    await FoundAccount.find({"_id": PydanticObjectId(seen.id)}).update(late)
+    with pytest.raises(NotFound):
+        await link(caller, seen.id, backing)
+    await give_back_forgotten(backing)
+    with pytest.raises(Disconnected):
+        await PLATFORMS["mastodon"].identify(await call_as(seen.account, backing))
+    assert (await link(caller, fresh.id, backing)).state == "connected"
+
+
+async def test_what_was_found_belongs_to_who_found_it(caller: Caller, backing: Backing, sandbox: Sandbox) -> None:
+    seen = await found(caller, backing, sandbox)
+    strangers = [
+        msgspec.structs.replace(caller, session_id=PydanticObjectId()),
+        msgspec.structs.replace(caller, workspace_id=PydanticObjectId()),
+    ]
+    for stranger in strangers:
+        for act in (link, drop):
+            with pytest.raises(NotFound):
+                await act(stranger, seen.id, backing)
+    for nonsense in ("", "x", "0" * 24):
+        with pytest.raises(NotFound):
+            await link(caller, nonsense, backing)
+    assert await link(caller, seen.id, backing)
+
+
+async def test_an_account_of_another_workspace_is_warned_of_without_naming_it(
+    caller: Caller, backing: Backing, sandbox: Sandbox
+) -> None:
+    other = person()
+    theirs = await connected(other, backing, sandbox)
+    seen = await found(caller, backing, sandbox)
+    assert (seen.already, seen.elsewhere) == (False, True)
+    assert str(other.workspace_id) not in str([seen.warnings, seen.account.model_dump()])
+    await disconnect(other, theirs, backing)
+    assert not (await found(caller, backing, sandbox)).elsewhere
 
 
 async def test_no_secret_rests_in_the_clear(caller: Caller, backing: Backing, sandbox: Sandbox) -> None:
     await begun(caller, backing)
+    seen = await found(caller, backing, sandbox, "berta")
     account = await connected(caller, backing, sandbox)
     token = account.opened_token(backing.vault)
     assert token is not None
     app = account.app.opened(backing.vault, place=account.place("app"))
     everything = str([await backing.db[name].find().to_list() for name in await backing.db.list_collection_names()])
-    for secret in (token.access, app.client_secret):
+    berta = seen.account.opened_token(backing.vault)
+    assert berta is not None
+    for secret in (token.access, berta.access, app.client_secret):
         assert len(secret) > 20
         assert secret not in everything
     assert repr(token.access) not in repr(account)

@@ -1,12 +1,15 @@
 """Connecting, listing and parting through the API, as a client does it; and what happens to bad input."""
 
+import asyncio
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
+import aiohttp
 import pytest
 
 from social.accounts.documents import Account
 from social.backing import Backing
+from social.platforms import PLATFORMS
 from tests.servers.product import Person
 from tests.servers.sandbox import Sandbox
 
@@ -14,12 +17,19 @@ Json = dict[str, Any]
 
 
 async def test_the_platforms_are_listed_with_what_they_take(person: Person, sandbox: Sandbox) -> None:
-    [mastodon] = await person.ask("GET", "/platforms")
+    platforms = {each["name"]: each for each in await person.ask("GET", "/platforms")}
+    mastodon = platforms["mastodon"]
+    limits = mastodon.pop("limits")
+    assert (limits["text"], limits["thread"], limits["animated"], limits["text_bytes"]) == (500, 100, "alone", None)
     assert mastodon == {
         "name": "mastodon",
         "title": "Mastodon",
+        "ways": [{"kind": "page"}],
         "asks_server": True,
+        "usual_server": None,
         "sandbox_server": sandbox.url.removeprefix("http://"),
+        "ready": True,
+        "missing": None,
         "text_limit": 500,
         "counted_as": "graphemes",
         "media_limit": 4,
@@ -45,6 +55,73 @@ async def test_an_account_is_connected_shown_and_parted_from(person: Person, san
     assert (parted["state"], parted["reason"]["code"]) == ("disconnected", "by-hand")
 
 
+async def test_what_was_found_is_shown_and_can_be_dropped(person: Person, sandbox: Sandbox) -> None:
+    found = await person.find(sandbox, "anna")
+    assert (found["platform"], found["realm"], found["name"]) == ("mastodon", "sandbox", "anna")
+    assert (found["already"], found["elsewhere"], found["warnings"]) == (False, False, [])
+    assert found["expires_at"].endswith("Z")
+    assert (await person.ask("GET", "/accounts"))["items"] == []
+    await person.ask("DELETE", f"/connections/{found['id']}", expect=204)
+    await person.ask("DELETE", f"/connections/{found['id']}", expect=404)
+    await person.ask("POST", f"/connections/{found['id']}/account", expect=404)
+
+
+async def test_an_account_is_read_at_once_where_somebody_wants_to_know(person: Person, sandbox: Sandbox) -> None:
+    connected = await person.connect(sandbox, "anna")
+    assert connected["health"] == {"state": "good", "text": None}
+    assert connected["token_ends_at"] is None
+    sandbox.trouble(mastodon={"characters": 9000})
+    read = await person.ask("POST", f"/accounts/{connected['id']}/readings")
+    assert read["limits"]["text"] == 9000
+    assert read["read_at"] > connected["read_at"]
+    sandbox.trouble(all={"status": 503})
+    await person.ask("POST", f"/accounts/{connected['id']}/readings", expect=503)
+    sandbox.trouble(all={"dead_token": True})
+    lost = await person.ask("POST", f"/accounts/{connected['id']}/readings")
+    assert (lost["state"], lost["health"]["state"]) == ("disconnected", "lost")
+    assert lost["health"]["text"]
+
+
+@pytest.mark.parametrize("platform", PLATFORMS)
+async def test_every_platform_is_offered_and_connected(platform: str, person: Person, sandbox: Sandbox) -> None:
+    [offered] = [each for each in await person.ask("GET", "/platforms") if each["name"] == platform]
+    assert offered["ways"][0] == {"kind": "page"}
+    assert offered["ready"] is (offered["missing"] is None)
+    connected = await person.connect(sandbox, "anna", platform)
+    assert (connected["platform"], connected["state"]) == (platform, "connected")
+    assert connected["limits"] == offered["limits"] | connected["limits"]
+    assert await person.ask("POST", f"/accounts/{connected['id']}/readings")
+
+
+@pytest.mark.parametrize("platform", [platform.name for platform in PLATFORMS.values() if platform.login])
+async def test_a_password_made_for_this_opens_an_account(platform: str, person: Person, sandbox: Sandbox) -> None:
+    [offered] = [each for each in await person.ask("GET", "/platforms") if each["name"] == platform]
+    form = offered["ways"][-1]
+    assert form["kind"] == "password"
+    assert all(form[name] for name in ("name", "secret", "where"))
+    somebody = await asyncio.to_thread(sandbox.person, "anna", platform=platform)
+    wanted = {"platform": platform, "realm": "sandbox", "name": somebody["account_id"]}
+    found = await person.ask("POST", "/connections/password", json=wanted | {"secret": somebody["app_password"]})
+    account = await person.ask("POST", f"/connections/{found['id']}/account")
+    assert (account["platform"], account["health"]["state"]) == (platform, "good")
+    problem = await person.ask("POST", "/connections/password", expect=422, json=wanted | {"secret": "wr0ng-wr0ng"})
+    assert problem["errors"][0]["pointer"] == "/secret"
+    assert "wr0ng" not in str(problem)
+
+
+async def test_a_password_opens_nothing_where_there_is_a_page(person: Person) -> None:
+    wanted = {"platform": "mastodon", "realm": "sandbox", "name": "anna", "secret": "xxxx-xxxx"}
+    problem = await person.ask("POST", "/connections/password", expect=422, json=wanted)
+    assert problem["errors"][0]["pointer"] == "/platform"
+    assert "page" in problem["detail"]
+
+
+async def test_who_we_are_is_told_only_where_a_platform_asks_for_it(door: str, session: aiohttp.ClientSession) -> None:
+    for name in ("mastodon", "myspace"):
+        async with session.get(f"{door}/connect/{name}/client.json") as answer:
+            assert answer.status == 404
+
+
 async def test_accounts_come_in_pages(person: Person, sandbox: Sandbox) -> None:
     made = [(await person.connect(sandbox, name))["id"] for name in ("anna", "berta", "clara")]
     first = await person.ask("GET", "/accounts", params={"limit": 2})
@@ -59,7 +136,7 @@ async def test_no_answer_holds_a_secret(person: Person, sandbox: Sandbox, backin
     assert account is not None
     token = account.opened_token(backing.vault)
     assert token is not None
-    shown = str([connected, await person.ask("GET", "/accounts")])
+    shown = str([connected, await person.ask("GET", "/accounts")]).replace("token_ends_at", "")
     for secret in (token.access, account.app.client_id, "secret", "token"):
         assert secret not in shown
 

@@ -1,5 +1,6 @@
 """Who may do what: bearer tokens, roles, workspaces; and that no route was forgotten."""
 
+import re
 import time
 from typing import Any
 
@@ -9,7 +10,7 @@ from litestar import Litestar, get
 from litestar.di import NamedDependency
 from litestar.handlers import HTTPRouteHandler
 
-from social.api.callers import FRESH, declares_who_may, needs
+from social.api.callers import FRESH, declares_who_may, needed, needs
 from social.api.routes import application
 from social.backing import Backing
 from social.moments import now
@@ -23,6 +24,9 @@ PUBLIC = {
     "POST /api/v1/session",
     "POST /api/v1/session/refresh",
     "DELETE /api/v1/session",
+    "POST /api/v1/invitations/readings",
+    "POST /api/v1/invitations/acceptances",
+    "GET /connect/{platform:str}/client.json",
     "GET /health/live",
     "GET /health/ready",
     "GET /",
@@ -85,6 +89,48 @@ async def test_other_methods_are_refused(api: Api, method: str) -> None:
     await api.set_up()
 
     assert (await api.ask(method, "/me")).status in {403, 405}
+
+
+LOOKING = {"POST /api/v1/live/tickets"}  # the only thing a viewer makes
+OF_A_VIEWER = {"DELETE /api/v1/members/{user_id:str}"}  # the viewer: by leaving
+
+
+async def test_what_a_viewer_may_do_changes_nothing_but_their_own(backing: Backing) -> None:
+    for name, handler in handlers(application(backing)).items():
+        if needed(handler) is Role.VIEWER and not name.startswith(("GET", "HEAD")):
+            assert name in LOOKING | OF_A_VIEWER
+
+
+async def test_every_route_is_open_to_its_role_and_the_stronger_ones_and_to_no_other(api: Api) -> None:
+    """The matrix: each route as each role. Who is let in may be refused for other reasons; ids lead nowhere."""
+    await api.set_up()
+    order, tried = list(Role), 0
+    for role in order:
+        await Membership.find_all().set({"role": role})
+        me = (await api.ask("GET", "/me")).json["user"]["id"]
+        api.app.state.callers.forget_user(PydanticObjectId(me))
+        for name, handler in handlers(api.app).items():
+            least = needed(handler)
+            if least is None or "HEAD" in name:
+                continue
+            method, _, path = name.partition(" ")
+            answer = await api.ask(method, "/" + re.sub(r"{\w+:\w+}", "0" * 24, path))
+
+            refused = answer.status == 403 and b"your role in the workspace must be" in answer.body
+            assert refused is (order.index(role) > order.index(least)), (role, name, answer.status, answer.body)
+            tried += 1
+    assert tried > 100
+
+
+async def test_what_needs_no_workspace_is_open_to_who_belongs_nowhere(api: Api) -> None:
+    await api.set_up()
+    await Membership.find_all().delete()
+
+    me = await api.ask("GET", "/me")
+
+    assert (me.status, me.json["workspaces"], me.json["workspace_id"]) == (200, [], None)
+    assert (await api.ask("GET", "/sessions")).status == 200
+    assert (await api.ask("GET", "/members")).problem == "forbidden"
 
 
 @get("/whoami/{role:str}", guards=[needs("viewer")])

@@ -334,3 +334,82 @@ async def test_media_in_use_is_not_deleted(person: Person, account: str, backing
 
     await person.ask("DELETE", f"/posts/{post['id']}", params={"revision": post["revision"]})
     await person.ask("DELETE", f"/media/{media['id']}", expect=204)
+
+
+async def test_a_platform_and_an_account_may_say_it_differently(
+    person: Person, account: str, sandbox: Sandbox, engine: Running
+) -> None:
+    other = str((await person.connect(sandbox, "berta"))["id"])
+    mine = {"text": "for berta", "thread": [{"text": "and more"}]}
+    body = {
+        "text": "for all",
+        "accounts": [account, other],
+        "variants": {"mastodon": {"text": "for mastodon"}, other: mine},
+    }
+    draft = await person.ask("POST", "/posts", json=body)
+    assert draft["variants"][other] == {
+        "text": "for berta",
+        "media": None,
+        "thread": [{"text": "and more", "media": []}],
+    }
+
+    await person.until(await person.plan(draft, now=True), "online")
+
+    assert sorted(sandbox.texts()) == ["and more", "for berta", "for mastodon"]
+
+
+async def test_what_is_wrong_with_a_variant_is_said_where_it_was_written(person: Person, account: str) -> None:
+    body = {
+        "text": "fine",
+        "thread": [{"text": "y" * 501}],
+        "accounts": [account],
+        "variants": {"mastodon": {"text": "x" * 502}},
+    }
+    [verdict] = await person.ask("POST", "/posts/checks", json=body)
+    assert [(each["pointer"], each["code"]) for each in verdict["problems"]] == [
+        ("/variants/mastodon/text", "too-long"),
+        ("/thread/0/text", "too-long"),
+    ]
+    assert verdict["parts"] == [{"length": 502, "limit": 500}, {"length": 501, "limit": 500}]
+
+
+async def test_an_empty_part_and_an_empty_variant_are_no_post(person: Person, account: str) -> None:
+    body = {"text": "fine", "thread": [{"text": " "}], "accounts": [account], "variants": {account: {"text": ""}}}
+    draft = await person.ask("POST", "/posts", json=body)
+    problem = await person.ask("PUT", f"/posts/{draft['id']}/plan", expect=422, json={"revision": 1, "now": True})
+    assert sorted(pointers(problem)) == ["/thread/0/text", f"/variants/{account}/text"]
+
+
+@pytest.mark.parametrize("key", ["myspace", "0" * 24])
+async def test_a_variant_for_nobody_is_refused(key: str, person: Person, account: str) -> None:
+    body = {"text": "a", "accounts": [account], "variants": {key: {"text": "b"}}}
+    problem = await person.ask("POST", "/posts", expect=422, json=body)
+    assert pointers(problem) == [f"/variants/{key}"]
+
+
+async def test_files_of_threads_and_variants_must_be_there(person: Person, account: str) -> None:
+    nobody = "0" * 24
+    body = {
+        "text": "a",
+        "accounts": [account],
+        "thread": [{"text": "b", "media": [{"id": nobody}]}],
+        "variants": {account: {"media": [{"id": nobody}]}},
+    }
+    problem = await person.ask("POST", "/posts", expect=422, json=body)
+    assert sorted(pointers(problem)) == ["/thread/0/media/0/id", f"/variants/{account}/media/0/id"]
+
+
+async def test_a_file_of_a_thread_is_in_use(person: Person, account: str) -> None:
+    file = await person.upload(jpeg(40, 30))
+    body = {"text": "a", "accounts": [account], "thread": [{"text": "b", "media": [{"id": file["id"]}]}]}
+    await person.ask("POST", "/posts", json=body)
+    await person.ask("DELETE", f"/media/{file['id']}", expect=409)
+
+
+async def test_a_long_text_is_split_for_an_account(person: Person, account: str) -> None:
+    asked = {"account_id": account, "text": "A sentence of words. " * 60, "numbered": True}
+    parts = (await person.ask("POST", "/posts/splits", json=asked))["parts"]
+    assert len(parts) == 3
+    body = {"text": parts[0], "thread": [{"text": part} for part in parts[1:]], "accounts": [account]}
+    [verdict] = await person.ask("POST", "/posts/checks", json=body)
+    assert verdict["problems"] == []

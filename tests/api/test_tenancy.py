@@ -22,15 +22,20 @@ Json = dict[str, Any]
 async def theirs(person: Person, sandbox: Sandbox) -> Json:
     """What the other workspace has: the ids of one of everything."""
     account = await person.connect(sandbox)
+    found = await person.find(sandbox, "found")
     media = await person.upload(jpeg())
     draft = await person.write("a draft of theirs", account["id"], media=({"id": media["id"]},))
     planned = await person.plan(await person.write("planned by them", account["id"]), at="2030-01-01T00:00:00Z")
     return {
         "account_id": account["id"],
+        "found_id": found["id"],
         "media_id": media["id"],
         "post_id": draft["id"],
         "publication_id": planned["publications"][0]["id"],
         "planned_id": planned["id"],
+        "user_id": (await person.ask("GET", "/me"))["user"]["id"],
+        "session_id": (await person.ask("GET", "/sessions"))[0]["id"],
+        "invitation_id": (await person.ask("POST", "/invitations", json={"role": "viewer"}))["id"],
     }
 
 
@@ -66,13 +71,28 @@ async def signed_in_elsewhere(
 
 async def everything(backing: Backing) -> dict[str, list[Any]]:
     """All documents that belong to workspaces, byte for byte."""
-    names = ("posts", "publications", "accounts", "media", "lanes", "attempts", "outbox", "memberships")
+    names = (
+        "posts",
+        "publications",
+        "accounts",
+        "media",
+        "lanes",
+        "attempts",
+        "outbox",
+        "memberships",
+        "found_accounts",
+        "invitations",
+        "sessions",
+    )
     return {name: await backing.db[name].find({}, {"seq": 0, "unnumbered": 0}).sort("_id").to_list() for name in names}
 
 
 REQUESTS: list[tuple[str, str, Json | None]] = [
     ("GET", "/accounts/{account_id}", None),
     ("DELETE", "/accounts/{account_id}", None),
+    ("POST", "/accounts/{account_id}/readings", None),
+    ("POST", "/connections/{found_id}/account", None),
+    ("DELETE", "/connections/{found_id}", None),
     ("GET", "/media/{media_id}", None),
     ("PATCH", "/media/{media_id}", {"alt": "mine now"}),
     ("DELETE", "/media/{media_id}", None),
@@ -86,6 +106,10 @@ REQUESTS: list[tuple[str, str, Json | None]] = [
     ("DELETE", "/publications/{publication_id}/plan", None),
     ("POST", "/publications/{publication_id}/attempts", None),
     ("POST", "/publications/{publication_id}/verdict", {"went_out": False}),
+    ("PUT", "/members/{user_id}/role", {"role": "viewer"}),
+    ("DELETE", "/members/{user_id}", None),
+    ("DELETE", "/invitations/{invitation_id}", None),
+    ("DELETE", "/sessions/{session_id}", None),
 ]
 
 
@@ -123,6 +147,9 @@ async def test_anothers_things_cannot_be_used_in_ones_own_post(theirs: Json, str
 async def test_lists_show_ones_own_alone(theirs: Json, stranger: Person) -> None:
     for path in ("/accounts", "/media", "/posts", "/publications"):
         assert (await stranger.ask("GET", path))["items"] == []
+    assert await stranger.ask("GET", "/invitations") == []
+    assert [each["name"] for each in await stranger.ask("GET", "/members")] == ["stranger"]
+    assert len(await stranger.ask("GET", "/sessions")) == 1
 
 
 async def test_anothers_workspace_cannot_be_chosen(person: Person, stranger: Person) -> None:

@@ -25,8 +25,9 @@ from social.errors import (
     TokenExpired,
 )
 from social.platforms import PLATFORMS
-from social.platforms.calls import QUOTA_LEAST, QUOTA_MOST, Call, Upload, reset_at
-from social.platforms.contract import Token
+from social.platforms.answers import QUOTA_LEAST, QUOTA_MOST, reset_at
+from social.platforms.calls import Call, Upload
+from social.platforms.contract import Fault, Token
 from tests.platforms.scripted import answer, calling, scripted
 
 MASTODON = PLATFORMS["mastodon"]
@@ -35,6 +36,18 @@ NOW = datetime(2026, 8, 1, 14, 57, tzinfo=UTC)
 
 class Thing(msgspec.Struct):
     id: str
+
+
+def windows(quarter: str, day: str) -> dict[str, str]:
+    """Headers of a quarter of an hour that ends in 3 minutes, and of days that end in one hour and in two."""
+    return {
+        "x-rate-limit-remaining": quarter,
+        "x-rate-limit-reset": str(int(NOW.timestamp()) + 180),
+        "x-app-limit-24hour-remaining": day,
+        "x-app-limit-24hour-reset": str(int(NOW.timestamp()) + 3600),
+        "x-user-limit-24hour-remaining": "500",
+        "x-user-limit-24hour-reset": str(int(NOW.timestamp()) + 7200),
+    }
 
 
 async def posted(call: Call, **how: object) -> Thing:
@@ -256,6 +269,16 @@ async def test_a_quota_is_waited_for(commits: bool) -> None:
         ({"Retry-After": "60", "X-RateLimit-Reset": "2026-08-01T15:00:00Z"}, 60),
         # A server whose clock is seven minutes late:
         ({"Date": "Sat, 01 Aug 2026 14:50:00 GMT", "X-RateLimit-Reset": "2026-08-01T14:51:00Z"}, 60),
+        ({"x-rate-limit-reset": str(int(NOW.timestamp()) + 180)}, 180),
+        ({"RateLimit-Reset": "180"}, 180),
+        ({"ratelimit-reset": str(int(NOW.timestamp()) + 180), "ratelimit-policy": "30;w=300"}, 180),
+        # Several windows, of which the day's is spent, or both are, or nobody says which:
+        (windows("0", "40") | {"x-user-limit-24hour-remaining": "0"}, 7200),
+        (windows("0", "7"), 180),
+        (windows("9", "0"), 3600),
+        (windows("0", "0"), 3600),
+        (windows("9", "7"), 180),
+        ({"x-app-reset": "7"}, 300),
         ({"X-RateLimit-Reset": "2026-08-01T14:00:00Z"}, 5),
         ({"X-RateLimit-Reset": "9999-01-01T00:00:00Z"}, 86400),
         ({"X-RateLimit-Reset": "nan"}, 300),
@@ -279,12 +302,12 @@ async def test_a_file_is_streamed_with_its_length_said_beforehand() -> None:
     pieces = [b"a" * 70_000, b"b" * 30_000]
 
     @asynccontextmanager
-    async def reading(key: str) -> AsyncIterator[AsyncIterator[bytes]]:
+    async def reading(key: str, start: int = 0, end: int | None = None) -> AsyncIterator[AsyncIterator[bytes]]:
         async def read() -> AsyncIterator[bytes]:
             for piece in pieces:
                 yield piece
 
-        assert key == "w/1/m/2"
+        assert (key, start, end) == ("w/1/m/2", 0, 100_000)
         yield read()
 
     file = Upload(field="file", key="w/1/m/2", mime="image/png", size=100_000, name="picture.png")
@@ -311,7 +334,7 @@ async def test_storage_that_fails_is_not_the_platforms_fault(
     before: Exception | None, during: Any, error: type[PlatformError], code: Any
 ) -> None:
     @asynccontextmanager
-    async def reading(_: str) -> AsyncIterator[AsyncIterator[bytes]]:
+    async def reading(_: str, start: int = 0, end: int | None = None) -> AsyncIterator[AsyncIterator[bytes]]:
         async def read() -> AsyncIterator[bytes]:
             yield b"a"
             raise during
@@ -336,6 +359,111 @@ async def test_what_is_gone_is_told_from_what_is_refused() -> None:
         assert await call.delete("/x") is False
         with pytest.raises(PreparationLost):
             await call.get("/x", Thing, to="media")
+
+
+async def test_what_is_gone_may_be_said_with_another_status() -> None:
+    gone = ((404, None), (400, "RecordNotFound"))
+    answers = answer(400, {"error": "RecordNotFound"}), answer(404), answer(400, {"error": "InvalidRequest"})
+    async with scripted(*answers) as server, calling(MASTODON, server) as call:
+        assert await call.get_or_none("/x", Thing, gone=gone) is None
+        assert await call.get_or_none("/x", Thing, gone=gone) is None
+        with pytest.raises(Rejected):
+            await call.get_or_none("/x", Thing, gone=gone)
+
+
+async def test_a_name_may_come_more_than_once_in_an_address() -> None:
+    async with scripted(answer(200, {"id": "7"})) as server, calling(MASTODON, server) as call:
+        await call.get("/x", Thing, params=[("uris", "a b"), ("uris", "c")])
+    assert server.requests[0].path in {"/x?uris=a+b&uris=c", "/x?uris=a%20b&uris=c"}
+
+
+async def test_a_part_of_a_file_is_sent_as_the_body_itself() -> None:
+    stored = bytes(range(256)) * 10
+
+    @asynccontextmanager
+    async def reading(_: str, start: int = 0, end: int | None = None) -> AsyncIterator[AsyncIterator[bytes]]:
+        async def read() -> AsyncIterator[bytes]:
+            yield stored[start:end]
+
+        yield read()
+
+    file = Upload(key="k", mime="image/png", size=1000, offset=300)
+    async with scripted(answer(200, {"id": "7"})) as server, calling(MASTODON, server) as call:
+        call.reading = reading
+        await call.post("/blobs", Thing, file=file)
+        with pytest.raises(TypeError):
+            await call.post("/blobs", Thing, file=file, form={"a": "b"})
+    [sent] = server.requests
+    assert (sent.headers["content-type"], sent.headers["content-length"]) == ("image/png", "1000")
+    assert sent.body == stored[300:1300]
+
+
+async def test_a_given_header_wins_and_nothing_it_holds_is_repeated() -> None:
+    refusal = answer(400, {"error": "no r3fr3sh for cl13nt and s3cr3tly"})
+    async with scripted(refusal) as server, calling(MASTODON, server) as call:
+        for credentials in ("Bearer r3fr3sh", "Basic Y2wxM250OnMzY3IzdGx5"):
+            with pytest.raises(Rejected) as refused:
+                await call.post("/x", Thing, json={}, headers={"authorization": credentials})
+            assert "r3fr3sh" not in refused.value.facts["said"] or credentials.startswith("Basic")
+        assert refused.value.facts["said"] == "no r3fr3sh for *** and ***"
+    assert [sent.headers["authorization"] for sent in server.requests] == [
+        "Bearer r3fr3sh",
+        "Basic Y2wxM250OnMzY3IzdGx5",
+    ]
+
+
+async def test_the_secrets_of_a_json_body_are_not_repeated() -> None:
+    async with scripted(answer(400, {"error": "wrong: p4ssw0rd of ada"})) as server, calling(MASTODON, server) as call:
+        with pytest.raises(Rejected) as refused:
+            await call.post("/x", Thing, json={"identifier": "ada", "password": "p4ssw0rd"})
+    assert refused.value.facts["said"] == "wrong: *** of ada"
+
+
+@pytest.mark.parametrize(
+    ("body", "words"),
+    [
+        ({"error": "e", "error_description": "d", "message": "m"}, "e: d: m"),
+        ({"error": "Same", "message": "Same"}, "Same"),
+        ({"title": "Forbidden", "detail": "No.", "type": "about:blank", "status": 403}, "Forbidden: No."),
+        ({"title": "T", "reason": "client-not-enrolled", "type": "https://p.example/problems/client-forbidden"},
+         "T: client-not-enrolled: https://p.example/problems/client-forbidden"),
+        ({"errors": [{"code": 88, "message": "Rate limit exceeded"}]}, "Rate limit exceeded: 88"),
+        ({"errors": [{"title": "A", "detail": "B", "parameters": {"x": ["y"]}}, "C", 7, None, []]}, "A: B: C: 7"),
+        ({"error": {"message": "inner", "code": 190, "detail": {"message": "deep"}}}, "inner: 190"),
+        ({"error": True, "errors": "many", "message": None}, ""),
+        ({}, ""),
+    ],
+)  # fmt: skip
+async def test_a_platforms_words_are_read_from_every_envelope(body: Any, words: str) -> None:
+    async with scripted(answer(400, body)) as server, calling(MASTODON, server) as call:
+        with pytest.raises(Rejected) as refused:
+            await posted(call)
+    assert refused.value.facts["said"] == words
+    assert "https://" not in refused.value.sentence
+
+
+async def test_a_row_about_a_quota_waits_whatever_the_status_and_has_words_of_its_own() -> None:
+    spent = answer(403, {"title": "UsageCapExceeded"}, headers={"Retry-After": "600"})
+    async with scripted(spent) as server, calling(MASTODON, server) as call:
+        call.faults = (Fault(status=403, saying="usagecap", then=QuotaSpent, code="cap", words="The month is spent."),)
+        with pytest.raises(QuotaSpent) as quota:
+            await posted(call, commits=True)
+    assert (quota.value.sentence, quota.value.facts["code"]) == ("The month is spent.", "cap")
+    assert quota.value.until > datetime.now(UTC) + timedelta(minutes=9)
+
+
+async def test_a_call_to_another_server_is_made_as_nobody() -> None:
+    async with scripted(answer(200, {"id": "7"})) as server, calling(MASTODON, server) as call:
+        await call.at(server.origin).get("/x", Thing)
+        await call.get("/x", Thing)
+    assert ["authorization" in sent.headers for sent in server.requests] == [False, True]
+
+
+async def test_an_answer_without_a_body_is_enough_where_only_the_status_counts() -> None:
+    async with scripted(answer(200), answer(400, {"error": "no"})) as server, calling(MASTODON, server) as call:
+        await call.send("/x", form={"a": "b"})
+        with pytest.raises(Rejected):
+            await call.send("/x")
 
 
 async def until(met: Callable[[], object]) -> None:

@@ -13,81 +13,30 @@ from social.backing.outbound import Outbound
 from social.errors import (
     Disconnected,
     OutcomeUnknown,
-    PlatformError,
     PreparationLost,
     QuotaSpent,
     Rejected,
     RetryLater,
+    TokenExpired,
 )
-from social.platforms import PLATFORMS, oauth
-from social.platforms.contract import App, Content, Prepared
+from social.platforms import PLATFORMS
+from social.platforms.contract import Content, Limits, Part, Platform, Prepared
 from social.platforms.limits import length
-from tests.platforms.rigs import REDIRECT, RIGS, Rig, new_key, until_ready
+from social.posts.check import problems
+from tests.pictures import gif
+from tests.platforms.rigs import RIGS, Rig, following
 from tests.servers.sandbox import Person, Sandbox
 
 HELLO = Content(text="hello")
-
-
-# Connecting
-
-
-async def test_an_account_is_connected_through_the_consent_page(rig: Rig) -> None:
-    _, token = await rig.connected("anna")
-    who = await rig.platform.identify(rig.call(token=token.access))
-    assert who.handle.startswith("anna@")
-    assert (who.id, who.name) == (rig.sandbox.person("anna")["account_id"], "anna")
-    assert oauth.missing(rig.platform, token.scopes) == []
-    assert who.limits is not None
-    assert (who.limits.text, who.limits.media, who.limits.alt) == (500, 4, 10_000)
-
-
-async def test_a_code_counts_once(rig: Rig) -> None:
-    app = await rig.registered()
-    code, verifier = await rig.permission(app)
-    how = {"code": code, "verifier": verifier, "redirect_uri": REDIRECT}
-    await oauth.exchange(rig.call(), rig.platform.oauth, app, **how)
-    with pytest.raises(Disconnected) as dead:
-        await oauth.exchange(rig.call(), rig.platform.oauth, app, **how)
-    assert dead.value.facts["code"] == "code-dead"
-
-
-async def test_a_code_is_worth_nothing_without_its_verifier(rig: Rig) -> None:
-    app = await rig.registered()
-    code, _ = await rig.permission(app)
-    with pytest.raises(Disconnected):
-        await oauth.exchange(
-            rig.call(), rig.platform.oauth, app, code=code, verifier=oauth.new_secret(), redirect_uri=REDIRECT
-        )
-
-
-async def test_an_app_that_the_server_forgot_is_told_by_name(rig: Rig) -> None:
-    app = await rig.registered()
-    code, verifier = await rig.permission(app)
-    forgotten = App(client_id="nobody", client_secret="nothing")
-    with pytest.raises(Disconnected) as unknown:
-        await oauth.exchange(
-            rig.call(), rig.platform.oauth, forgotten, code=code, verifier=verifier, redirect_uri=REDIRECT
-        )
-    assert unknown.value.facts["code"] == "app-unknown"
-
-
-async def test_a_token_that_was_given_back_opens_nothing(rig: Rig) -> None:
-    app, token = await rig.connected()
-    await oauth.revoke(rig.call(), rig.platform.oauth, app, token)
-    await oauth.revoke(rig.call(), rig.platform.oauth, app, token)  # a second time does no harm
-    with pytest.raises(Disconnected) as dead:
-        await rig.platform.identify(rig.call(token=token.access))
-    assert "Connect it again" in dead.value.sentence
 
 
 # Publishing
 
 
 async def test_a_text_is_published(rig: Rig) -> None:
-    key = new_key()
-    receipt = await rig.published(rig.person(), HELLO, key)
+    receipt = await rig.published(rig.person(), HELLO)
     post = rig.online()[0]
-    assert (post["text"], post["key"]) == ("hello", key)
+    assert post["text"] == "hello"
     assert (receipt.id, receipt.url, receipt.evidence, receipt.notes) == (post["id"], post["url"], "reply", ())
 
 
@@ -98,16 +47,34 @@ async def test_pictures_are_published_in_order_with_their_words(alts: list[str],
     assert rig.online()[0]["alts"] == alts
 
 
+async def test_as_many_pictures_as_it_says_are_taken(rig: Rig) -> None:
+    content = Content(text="look", media=tuple(rig.picture() for _ in range(rig.limits().media)))
+    await rig.published(rig.person(), content)
+    assert len(rig.online()[0]["alts"]) == rig.limits().media
+
+
 async def test_pictures_need_no_text(rig: Rig) -> None:
     await rig.published(rig.person(), Content(text="", media=(rig.picture(),)))
     assert [len(post["alts"]) for post in rig.online()] == [1]
 
 
-async def test_the_same_key_publishes_once(rig: Rig) -> None:
-    person, key = rig.person(), new_key()
-    first = await rig.published(person, HELLO, key)
-    again = await rig.published(person, HELLO, key)
-    assert first.id == again.id
+async def test_an_animated_picture_is_published_with_its_words(rig: Rig) -> None:
+    picture = rig.picture("it turns", body=gif(frames=3), mime="image/gif")
+    content = Content(text="look", media=(msgspec.structs.replace(picture, animated=True),))
+    await rig.published(rig.person(), content)
+    assert rig.online()[0]["alts"] == ["it turns"]
+
+
+async def test_the_same_turn_is_public_once(rig: Rig) -> None:
+    person = rig.person()
+    turn = await rig.turn(person, HELLO)
+    first = await rig.publish(person, turn)
+    if rig.platform.settles in {"key", "rkey"}:
+        assert (await rig.publish(person, turn)).id == first.id
+    else:  # it is looked for before anything is sent again
+        found = await rig.look(person, turn)
+        assert found is not None
+        assert found.id == first.id
     assert len(rig.online()) == 1
 
 
@@ -117,6 +84,74 @@ async def test_a_post_is_deleted_and_deleting_again_does_no_harm(rig: Rig) -> No
     await rig.deleted(person, receipt.id)
     await rig.deleted(person, receipt.id)
     assert rig.online() == []
+
+
+# Threads
+
+threaded = pytest.mark.parametrize(
+    "platform", [each for each in PLATFORMS.values() if each.limits.thread > 1], ids=lambda each: each.name
+)
+
+
+@pytest.fixture
+def rig_of(sandbox: Sandbox, outbound: Outbound) -> Callable[[Platform], Rig]:
+    """The rig of a platform that a test names."""
+    return lambda platform: RIGS[platform.name](platform, sandbox, outbound)
+
+
+@threaded
+async def test_a_thread_goes_out_part_by_part(platform: Platform, rig_of: Callable[[Platform], Rig]) -> None:
+    rig = rig_of(platform)
+    parts = (
+        Part(text="two", media=(rig.picture("b"), rig.picture("c"))),
+        Part(text="three"),
+        Part(text="", media=(rig.picture("d"),)),
+    )
+    receipts = await rig.thread(rig.person(), Content(text="one", media=(rig.picture("a"),), thread=parts))
+    online = rig.online()
+    assert [post["id"] for post in online] == [receipt.id for receipt in receipts]
+    assert [post["text"] for post in online] == ["one", "two", "three", ""]
+    assert [post["alts"] for post in online] == [["a"], ["b", "c"], [], ["d"]]
+    assert [post["parent"] for post in online] == [None, *(receipt.id for receipt in receipts[:-1])]
+
+
+@threaded
+async def test_a_part_is_found_by_what_it_answers(platform: Platform, rig_of: Callable[[Platform], Rig]) -> None:
+    rig = rig_of(platform)
+    rig.sandbox.trouble(**rig.repeats_allowed())
+    person = rig.person()
+    content = Content(text="one", thread=(Part(text="more"), Part(text="three")))
+    turn = await rig.turn(person, content)
+    first = await rig.publish(person, turn)
+    await rig.published(person, Content(text="more"))  # the same words, on their own
+    second = following(turn, 1, [first])
+    assert await rig.look(person, second) is None
+    receipt = await rig.publish(person, second)
+    found = await rig.look(person, second)
+    assert found is not None
+    assert (found.id, found.facts) == (receipt.id, receipt.facts)
+    await rig.publish(person, following(turn, 2, [first, found]))
+    assert [post["parent"] for post in rig.online()] == [None, None, first.id, receipt.id]
+
+
+@threaded
+@pytest.mark.parametrize("lost", [{"hang_up": "before"}, {"hang_up": "after"}, {"status_after": 500}], ids=str)
+async def test_a_lost_answer_to_a_later_part_is_settled(
+    lost: dict[str, Any], platform: Platform, rig_of: Callable[[Platform], Rig]
+) -> None:
+    rig = rig_of(platform)
+    person = rig.person()
+    turn = await rig.turn(person, Content(text="one", thread=(Part(text="two", media=(rig.picture("b"),)),)))
+    first = await rig.publish(person, turn)
+    second = following(turn, 1, [first])
+    rig.sandbox.trouble(publish=lost | {"count": 1})
+    with pytest.raises(OutcomeUnknown):
+        await rig.publish(person, second)
+    happened = len(rig.online()) == 2
+    found = await rig.look(person, second)
+    assert (found is not None) == happened
+    receipt = found or await rig.publish(person, second)
+    assert [post["id"] for post in rig.online()] == [first.id, receipt.id]
 
 
 # Limits
@@ -131,20 +166,31 @@ TEXTS = {
     "long links": "https://example.org/a/very/long/path/that/nobody/types?with=a&query=too ",
     "links in brackets": "(https://example.org/a_(b)) ",
     "links after ideographs": "日本https://a.de。 ",
-    "mentions": "@anna@example.social ",
+    "mentions": "@anna ",
     "bare addresses": "example.org ",
 }
+
+
+def filled(piece: str, limits: Limits, beyond: int) -> str:
+    """`piece` over and over until the text is `beyond` longer than what fits: in its unit, or else in bytes."""
+    text = piece
+    while length(text + piece, limits) <= limits.text + beyond and _size(text + piece, limits) <= 0:
+        text += piece
+    missing = limits.text + beyond - length(text, limits)
+    if limits.text_bytes is not None and _size(text, limits) + missing > 0:
+        missing = beyond - _size(text, limits)
+    return text + "." * missing
+
+
+def _size(text: str, limits: Limits) -> int:
+    """How many bytes it has too many; fewer than none where bytes do not count."""
+    return len(text.encode()) - limits.text_bytes if limits.text_bytes is not None else -(10**9)
 
 
 @pytest.mark.parametrize("piece", TEXTS.values(), ids=TEXTS)
 @pytest.mark.parametrize("beyond", [-1, 0, 1])
 async def test_we_count_as_the_platform_does(beyond: int, piece: str, rig: Rig) -> None:
-    limits = rig.platform.limits
-    text = piece
-    while length(text + piece, limits) <= limits.text + beyond:
-        text += piece
-    text += "." * (limits.text + beyond - length(text, limits))
-    assert length(text, limits) == limits.text + beyond
+    text = filled(piece, rig.platform.limits, beyond)
     if beyond <= 0:
         await rig.published(rig.person(), Content(text=text))
     else:
@@ -154,27 +200,32 @@ async def test_we_count_as_the_platform_does(beyond: int, piece: str, rig: Rig) 
 
 
 async def test_one_picture_too_many_is_refused(rig: Rig) -> None:
-    most = rig.platform.limits.media
-    content = Content(text="hello", media=tuple(rig.picture() for _ in range(most + 1)))
-    with pytest.raises(Rejected):
-        await rig.published(rig.person(), content)
+    content = Content(text="hello", media=tuple(rig.picture() for _ in range(rig.limits().media + 1)))
+    assert [wrong.code for wrong in problems(content, rig.limits(), rig.platform)] == ["too-many"]
+    if rig.refuses_one_more:
+        with pytest.raises(Rejected):
+            await rig.published(rig.person(), content)
 
 
 async def test_words_for_a_picture_may_be_as_long_as_the_account_says(rig: Rig) -> None:
     person = rig.person()
     who = await rig.platform.identify(rig.call(person))
-    assert who.limits is not None
-    await rig.published(person, Content(text="a", media=(rig.picture("x" * who.limits.alt),)))
-    with pytest.raises(Rejected):
-        await rig.prepared(person, Content(text="a", media=(rig.picture("x" * (who.limits.alt + 1)),)))
+    limits = who.limits or rig.platform.limits
+    assert limits.alt == rig.limits().alt
+    await rig.published(person, Content(text="a", media=(rig.picture("x" * limits.alt),)))
+    if rig.refuses_long_alt:
+        with pytest.raises(Rejected):
+            await rig.prepared(person, Content(text="a", media=(rig.picture("x" * (limits.alt + 1)),)))
 
 
 @pytest.mark.parametrize("content", [Content(text=""), Content(text=" \n ")])
 async def test_nothing_is_no_post(content: Content, rig: Rig) -> None:
+    if rig.takes_empty:
+        pytest.skip("the platform takes an empty post; we refuse it before it is planned")
     with pytest.raises(Rejected) as refused:
         await rig.published(rig.person(), content)
     assert refused.value.facts["said"]
-    assert refused.value.facts["said"] in refused.value.sentence
+    assert refused.value.facts["said"].split(": ")[0] in refused.value.sentence
 
 
 # What goes wrong
@@ -184,9 +235,12 @@ ACTS = ("identify", "prepare", "ready", "publish", "find", "delete")
 
 async def act(name: str, rig: Rig, person: Any) -> Callable[[], Awaitable[object]]:
     """One of a platform's functions, ready to be called once trouble has begun."""
-    content = Content(text="hello", media=(rig.picture(),))
-    prepared = await rig.prepared(person, content)
-    online = await rig.published(person, HELLO)
+    if name in rig.silent:
+        pytest.skip(f"{rig.platform.title} is not asked anything for {name}")
+    content = Content(text="with a picture", media=(rig.slow_picture(),))
+    turn = await rig.turn(person, content)
+    hello = await rig.turn(person, HELLO)
+    online = await rig.publish(person, hello)
     call = rig.call(person, patience=0.7)
 
     async def save(_: Prepared) -> None:
@@ -195,18 +249,18 @@ async def act(name: str, rig: Rig, person: Any) -> Callable[[], Awaitable[object
     return {
         "identify": lambda: rig.platform.identify(call),
         "prepare": lambda: rig.platform.prepare(call, content, Prepared(), save),
-        "ready": lambda: rig.platform.ready(call, prepared),
-        "publish": lambda: rig.platform.publish(call, content, prepared, new_key()),
-        "find": lambda: rig.found(person, HELLO, call=call),
+        "ready": lambda: rig.platform.ready(call, turn.prepared),
+        "publish": lambda: rig.platform.publish(call, turn),
+        "find": lambda: rig.look(person, hello, call),
         "delete": lambda: rig.deleted(person, online.id, call),
     }[name]
 
 
 @pytest.mark.parametrize("name", ACTS)
-async def test_a_dead_token_asks_for_the_person(name: str, rig: Rig) -> None:
+async def test_a_dead_token_is_renewed_or_asks_for_the_person(name: str, rig: Rig) -> None:
     acting = await act(name, rig, rig.person())
     rig.sandbox.trouble(all={"dead_token": True})
-    with pytest.raises(Disconnected):
+    with pytest.raises((Disconnected, TokenExpired)):
         await acting()
 
 
@@ -214,7 +268,7 @@ async def test_a_dead_token_asks_for_the_person(name: str, rig: Rig) -> None:
 async def test_a_missing_scope_asks_for_the_person(name: str, rig: Rig) -> None:
     acting = await act(name, rig, rig.person())
     rig.sandbox.trouble(all={"missing_scope": True})
-    with pytest.raises(Disconnected) as refused:
+    with pytest.raises(Rejected if name in rig.scope_unsaid else Disconnected) as refused:
         await acting()
     assert refused.value.facts["status"] == 403
 
@@ -255,35 +309,25 @@ async def test_a_lost_answer_before_the_commit_is_asked_for_again(lost: dict[str
 @pytest.mark.parametrize("lost", LOST.values(), ids=LOST)
 async def test_a_lost_answer_to_publish_is_unknown_and_settled(lost: dict[str, Any], rig: Rig) -> None:
     """The whole way: the answer is lost, a look finds the post or proves that it is not there, one post in the end."""
-    person, key = rig.person(), new_key()
-    content = Content(text="hello", media=(rig.picture("a"),))
-    prepared = await rig.prepared(person, content)
+    person = rig.person()
+    turn = await rig.turn(person, Content(text="hello", media=(rig.picture("a"),)))
     call = rig.call(person, patience=0.7)
     rig.sandbox.trouble(publish=lost | {"count": 1})
-    sent_at = datetime.now(UTC)
     with pytest.raises(OutcomeUnknown):
-        await rig.platform.publish(call, content, prepared, key)
+        await rig.publish(person, turn, call)
     assert call.written
     if "delay_before" in lost:  # the effect comes after we have gone
         await rig.sandbox.until(lambda: bool(rig.online()))
     happened = len(rig.online())
-    found = await rig.found(person, content, prepared, first_sent_at=sent_at, last_sent_at=sent_at)
+    found = await rig.look(person, turn)
     assert (found is not None) == bool(happened)
     if found is None:
-        found = await rig.published(person, content, key, prepared)
+        found = await rig.publish(person, turn)
     online = rig.online()
     assert [post["id"] for post in online] == [found.id]
-    assert (await rig.published(person, content, key, prepared)).id == found.id  # and a repeat changes nothing
+    if rig.platform.settles in {"key", "rkey"}:
+        assert (await rig.publish(person, turn)).id == found.id  # and a repeat changes nothing
     assert rig.online() == online
-
-
-@pytest.mark.parametrize("lost", LOST.values(), ids=LOST)
-async def test_a_lost_answer_while_connecting_says_what_to_do(lost: dict[str, Any], rig: Rig) -> None:
-    rig.sandbox.trouble(oauth=lost)
-    call = rig.call(patience=0.7)
-    with pytest.raises(PlatformError) as trouble:
-        await rig.registered(call)
-    assert isinstance(trouble.value, RetryLater)
 
 
 async def test_a_lost_answer_to_deleting_does_no_harm(rig: Rig) -> None:
@@ -298,33 +342,34 @@ async def test_a_lost_answer_to_deleting_does_no_harm(rig: Rig) -> None:
 
 async def test_a_server_that_is_away_was_asked_nothing(rig: Rig) -> None:
     person = rig.person()
-    call = rig.call(person)
+    turn, call = await rig.turn(person, HELLO), rig.call(person)
     call.origin = "http://127.0.0.1:9"  # no other port can be connected to over this session either
     with pytest.raises(RetryLater) as away:
-        await rig.platform.publish(call, HELLO, Prepared(), new_key())
+        await rig.platform.publish(call, turn)
     assert (away.value.answered, call.written) == (False, False)
 
 
 async def test_too_late_is_not_sent(rig: Rig) -> None:
-    call = rig.call(rig.person())
+    person = rig.person()
+    turn, call = await rig.turn(person, HELLO), rig.call(person)
     call.deadline = time.monotonic()
     with pytest.raises(RetryLater):
-        await rig.platform.publish(call, HELLO, Prepared(), new_key())
+        await rig.platform.publish(call, turn)
     assert rig.online() == []
 
 
 async def test_a_cancelled_publish_knows_that_it_was_written(rig: Rig) -> None:
     person = rig.person()
-    call = rig.call(person, patience=30)
+    turn, call = await rig.turn(person, HELLO), rig.call(person, patience=30)
     rig.sandbox.trouble(publish={"delay_after": 30})
-    sending = asyncio.ensure_future(rig.platform.publish(call, HELLO, Prepared(), new_key()))
+    sending = asyncio.ensure_future(rig.platform.publish(call, turn))
     await rig.sandbox.until(lambda: bool(rig.online()))
     sending.cancel()
     with pytest.raises(asyncio.CancelledError):
         await sending
     assert call.written
     rig.sandbox.trouble()
-    assert await rig.found(person, HELLO) is not None
+    assert await rig.look(person, turn) is not None
 
 
 # Preparing
@@ -333,7 +378,8 @@ async def test_a_cancelled_publish_knows_that_it_was_written(rig: Rig) -> None:
 @pytest.mark.parametrize("uploaded", [0, 1, 2, 3])
 async def test_an_interrupted_preparation_goes_on_where_it_was(uploaded: int, rig: Rig) -> None:
     person = rig.person()
-    content = Content(text="hello", media=tuple(rig.picture(str(number)) for number in range(4)))
+    pictures = [rig.picture(str(number)) for number in range(4)]
+    content = Content(text="hello", media=tuple(pictures[:3]), thread=(Part(text="more", media=(pictures[3],)),))
     saved = [Prepared()]
 
     class Killed(Exception):
@@ -348,11 +394,14 @@ async def test_an_interrupted_preparation_goes_on_where_it_was(uploaded: int, ri
         with pytest.raises(Killed):
             await rig.platform.prepare(rig.call(person), content, Prepared(), save)
     assert len(saved[-1].media) == uploaded
-    before = len(rig.sandbox.requests("POST"))
+    before = rig.uploads()
     prepared = await rig.prepared(person, content, saved[-1])
-    assert len(rig.sandbox.requests("POST")) - before == 4 - uploaded
-    await rig.published(person, content, prepared=prepared)
-    assert rig.online()[0]["alts"] == ["0", "1", "2", "3"]
+    assert rig.uploads() - before == 4 - uploaded
+    await rig.until_ready(person, prepared)
+    turn = await rig.turn(person, content, prepared)
+    first = await rig.publish(person, turn)
+    await rig.publish(person, following(turn, 1, [first]))
+    assert [post["alts"] for post in rig.online()] == [["0", "1", "2"], ["3"]]
 
 
 async def test_a_failed_upload_leaves_what_was_uploaded_before(rig: Rig) -> None:
@@ -362,24 +411,28 @@ async def test_a_failed_upload_leaves_what_was_uploaded_before(rig: Rig) -> None
 
     async def save(prepared: Prepared) -> None:
         saved.append(prepared)
-        rig.sandbox.trouble(upload={"status": 503})
+        if prepared.media:
+            rig.sandbox.trouble(upload={"status": 503})
 
     with pytest.raises(RetryLater):
         await rig.platform.prepare(rig.call(person), content, Prepared(), save)
-    assert [len(prepared.media) for prepared in saved] == [1]
+    assert max(len(prepared.media) for prepared in saved) == 1
 
 
 async def test_what_is_no_picture_is_refused_with_what_to_do(rig: Rig) -> None:
+    if not rig.looks_into_files:
+        pytest.skip("the platform stores what it is given; our own intake has looked into it")
     content = Content(text="hello", media=(rig.picture(body=b"this is no picture"),))
     with pytest.raises(Rejected) as refused:
-        await rig.prepared(rig.person(), content)
-    assert "Replace it" in refused.value.sentence
+        await rig.published(rig.person(), content)
+    assert refused.value.sentence.endswith(".")
+    assert rig.online() == []
 
 
 async def test_what_was_prepared_is_ready_and_stays_so(rig: Rig) -> None:
     person = rig.person()
-    prepared = await rig.prepared(person, Content(text="a", media=(rig.picture(), rig.picture())))
-    assert await rig.platform.ready(rig.call(person), prepared)
+    turn = await rig.turn(person, Content(text="a", media=(rig.picture(), rig.picture())))
+    assert await rig.platform.ready(rig.call(person), turn.prepared)
     assert await rig.platform.ready(rig.call(person), Prepared())
 
 
@@ -388,15 +441,13 @@ async def test_what_was_prepared_is_ready_and_stays_so(rig: Rig) -> None:
 
 async def test_the_look_finds_exactly_ours(rig: Rig) -> None:
     person, other = rig.person(), rig.person("berta")
-    mine = Content(text="hello")
+    mine = await rig.turn(person, HELLO)
     for text in ("hello!", "Hello", "hell", "hello hello"):
         await rig.published(person, Content(text=text))
-    await rig.published(other, mine)
-    await rig.published(rig.sandbox.person("anna", app_name="Another app"), mine)
-    await rig.published(person, Content(text="hello", media=(rig.picture(),)))
-    assert await rig.found(person, mine) is None
-    receipt = await rig.published(person, mine)
-    found = await rig.found(person, mine)
+    await rig.published(other, HELLO)
+    assert await rig.look(person, mine) is None
+    receipt = await rig.publish(person, mine)
+    found = await rig.look(person, mine)
     assert found is not None
     assert (found.id, found.url, found.evidence) == (receipt.id, receipt.url, "lookup")
 
@@ -410,47 +461,53 @@ async def test_the_look_finds_exactly_ours(rig: Rig) -> None:
         "https://example.org/a?b=c&d=e#f @anna@example.social #tag",
         "👨‍👩‍👧‍👦 🇩🇪 e\u0301 日本語",
         "\u200bzero\u200d",
+        "example.org and (https://example.org/a_(b)).",
     ],
 )
 async def test_every_text_is_found_again(text: str, rig: Rig) -> None:
     person = rig.person()
-    receipt = await rig.published(person, Content(text=text))
-    found = await rig.found(person, Content(text=text))
+    turn = await rig.turn(person, Content(text=text))
+    receipt = await rig.publish(person, turn)
+    found = await rig.look(person, turn)
     assert found is not None
     assert found.id == receipt.id
 
 
 async def test_the_look_does_not_take_another_publications_post(rig: Rig) -> None:
+    rig.sandbox.trouble(**rig.repeats_allowed())
     person = rig.person()
     first = await rig.published(person, HELLO)
-    assert await rig.found(person, HELLO, known=frozenset({first.id})) is None
-    second = await rig.published(person, HELLO)
-    found = await rig.found(person, HELLO, known=frozenset({first.id}))
+    mine = await rig.turn(person, HELLO)
+    assert await rig.look(person, mine, known=frozenset({first.id})) is None
+    receipt = await rig.publish(person, mine)
+    found = await rig.look(person, mine, known=frozenset({first.id}))
     assert found is not None
-    assert found.id == second.id
+    assert found.id == receipt.id
 
 
 async def test_the_look_goes_past_everything_newer(rig: Rig) -> None:
     person = rig.person()
-    receipt = await rig.published(person, HELLO)
+    mine = await rig.turn(person, HELLO)
+    receipt = await rig.publish(person, mine)
     sent_at = datetime.now(UTC)
     for number in range(45):
         await rig.published(person, Content(text=f"newer {number}"))
-    found = await rig.found(person, HELLO, first_sent_at=sent_at, last_sent_at=sent_at)
+    found = await rig.look(person, mine, last_sent_at=sent_at)
     assert found is not None
     assert found.id == receipt.id
 
 
 async def test_what_was_deleted_is_not_found(rig: Rig) -> None:
     person = rig.person()
-    receipt = await rig.published(person, HELLO)
+    turn = await rig.turn(person, HELLO)
+    receipt = await rig.publish(person, turn)
     await rig.deleted(person, receipt.id)
-    assert await rig.found(person, HELLO) is None
+    assert await rig.look(person, turn) is None
 
 
 # What the sheets are not sure of
 
-POSITIONS = [(name, position) for name in PLATFORMS for position in RIGS[name].positions]
+POSITIONS = [(name, position) for name, rig in RIGS.items() for position in rig.positions]
 
 
 @pytest.mark.parametrize(("name", "position"), POSITIONS, ids=[f"{name}-{said}" for name, said in POSITIONS])
@@ -458,23 +515,19 @@ POSITIONS = [(name, position) for name in PLATFORMS for position in RIGS[name].p
 async def test_one_post_comes_of_it_whatever_the_sheet_does_not_know(
     name: str, position: dict[str, Any], lost: dict[str, Any], sandbox: Sandbox, outbound: Outbound
 ) -> None:
-    """Connected, prepared, the answer lost, looked for, repeated, looked for: one post, in every position."""
+    """Prepared, the answer lost, looked for, repeated, looked for: one post, in every position."""
     rig = RIGS[name](PLATFORMS[name], sandbox, outbound)
     sandbox.trouble(**rig.odd(**position))
-    _, token = await rig.connected()
-    person = Person(**{**rig.person("anna"), "access_token": token.access})
-    content = Content(text="hello", media=(rig.picture("a"), rig.picture("b")), options={})
-    prepared = await rig.prepared(person, content)
-    await until_ready(rig, person, prepared)
-    key, sent_at = new_key(), datetime.now(UTC)
+    person: Person = rig.person("anna")
+    turn = await rig.turn(person, Content(text="hello", media=(rig.picture("a"), rig.picture("b"))))
     sandbox.trouble(publish=lost | {"count": 1}, **rig.odd(**position))
 
     found = None
-    for _ in range(3):  # as class K settles: look, and send again with the same key only if it is not there
+    for _ in range(3):  # as the engine settles: look, and send again only if it is not there
         try:
-            found = await rig.published(person, content, key, prepared)
+            found = await rig.publish(person, turn)
         except OutcomeUnknown:
-            found = await rig.found(person, content, prepared, first_sent_at=sent_at, last_sent_at=datetime.now(UTC))
+            found = await rig.eventually(lambda: rig.look(person, turn))
         if found is not None:
             break
 
@@ -483,9 +536,11 @@ async def test_one_post_comes_of_it_whatever_the_sheet_does_not_know(
 
 
 def test_a_platform_is_whole() -> None:
+    assert set(RIGS) == set(PLATFORMS)
     for name, platform in PLATFORMS.items():
         assert platform.name == name
-        assert set(RIGS) == set(PLATFORMS)
         assert msgspec.convert({}, platform.options) is not None  # every option has a usual value
         assert platform.limits.text > 0
+        assert platform.oauth is not None or platform.password is not None
+        assert (platform.password is None) == (platform.login is None)
         assert PreparationLost not in {fault.then for fault in platform.faults if fault.to == "any"}

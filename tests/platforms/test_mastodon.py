@@ -2,19 +2,19 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 import msgspec
 import pytest
 
 from social.errors import OutcomeUnknown, PreparationLost, Rejected, RetryLater
-from social.platforms.contract import Content, MediaItem, Prepared, Receipt, Sought
+from social.platforms.contract import Content, MediaItem, Prepared, Receipt
 from social.platforms.limits import length
 from social.platforms.mastodon import MASTODON, MastodonOptions, counted_text, find, identify, prepare, publish
 from tests.platforms.scripted import Scripted, answer, calling, scripted
+from tests.platforms.turns import SENT, sought, turn
 
-SENT = datetime(2026, 11, 22, 9, 30, tzinfo=UTC)
 PICTURE = MediaItem(media_id="1", key="w/1/m/1", mime="image/png", bytes=3, width=1, height=1, alt="a river")
 
 
@@ -43,7 +43,7 @@ async def test_a_post_is_sent_with_its_key_and_its_visibility() -> None:
     content = Content(text="hello", media=(PICTURE, PICTURE))
     there = status(media_attachments=[{"id": "m1"}, {"id": "m2"}])
     async with scripted(answer(200, there)) as server, calling(MASTODON, server) as call:
-        receipt = await publish(call, content, Prepared(media=("m1", "m2")), "key-1")
+        receipt = await publish(call, turn(content, Prepared(media=("m1", "m2")), "key-1"))
     first = server.requests[0]
     assert (first.method, first.path, first.headers["idempotency-key"]) == ("POST", "/api/v1/statuses?lang=en", "key-1")
     assert sent_json(server) == {"status": "hello", "visibility": "public", "media_ids": ["m1", "m2"]}
@@ -54,7 +54,7 @@ async def test_every_option_is_sent() -> None:
     options = {"visibility": "private", "language": "de", "sensitive": True, "spoiler": "careful"}
     there = status(visibility="private")
     async with scripted(answer(200, there)) as server, calling(MASTODON, server) as call:
-        await publish(call, Content(text="hello", options=options), Prepared(), "k")
+        await publish(call, turn(Content(text="hello", options=options), Prepared(), "k"))
     assert sent_json(server) == {
         "status": "hello",
         "visibility": "private",
@@ -90,7 +90,7 @@ def test_options_that_are_none_are_refused(options: dict[str, Any]) -> None:
     ],
 )
 def test_the_warning_counts_as_text(spoiler: str, text: str, expected: Any) -> None:
-    pieces = counted_text(Content(text=text, options={"spoiler": spoiler}))
+    pieces = counted_text(Content(text=text, options={"spoiler": spoiler}), 0)
     assert sum(length(piece, MASTODON.limits) for piece in pieces) == expected
 
 
@@ -106,7 +106,7 @@ async def test_what_became_of_a_post_without_a_word_is_told(there: dict[str, Any
     there = {"media_attachments": [{"id": "m1"}, {"id": "m2"}]} | there
     there["media_attachments"] = there["media_attachments"] or [{"id": "m1"}, {"id": "m2"}]
     async with scripted(answer(200, there)) as server, calling(MASTODON, server) as call:
-        receipt = await publish(call, content, Prepared(media=("m1", "m2")), "k")
+        receipt = await publish(call, turn(content, Prepared(media=("m1", "m2")), "k"))
     assert (receipt.id, receipt.notes) == ("9", (note,))
 
 
@@ -114,21 +114,21 @@ async def test_a_scheduled_status_is_not_taken_for_a_post() -> None:
     scheduled = {"id": "3", "scheduled_at": "2026-11-22T10:00:00Z", "params": {}, "media_attachments": []}
     async with scripted(answer(200, scheduled)) as server, calling(MASTODON, server) as call:
         with pytest.raises(OutcomeUnknown):
-            await publish(call, Content(text="hello"), Prepared(), "k")
+            await publish(call, turn(Content(text="hello"), Prepared(), "k"))
 
 
 async def test_a_post_that_the_server_did_not_keep_is_not_online() -> None:
     answers = (answer(200, status()), answer(404, {"error": "Record not found"}))
     async with scripted(*answers) as server, calling(MASTODON, server) as call:
         with pytest.raises(OutcomeUnknown) as unknown:
-            await publish(call, Content(text="hello"), Prepared(), "k")
+            await publish(call, turn(Content(text="hello"), Prepared(), "k"))
     assert unknown.value.facts["code"] == "not-kept"
 
 
 @pytest.mark.parametrize("said", [answer(500, {"error": "x"}), "hang up", "stall", answer(200, b"nonsense")])
 async def test_the_answer_stands_when_the_look_afterwards_fails(said: Any) -> None:
     async with scripted(answer(200, status()), said) as server, calling(MASTODON, server, patience=0.4) as call:
-        assert (await publish(call, Content(text="hello"), Prepared(), "k")).id == "9"
+        assert (await publish(call, turn(Content(text="hello"), Prepared(), "k"))).id == "9"
 
 
 JAPANESE = {"error": "バリデーションに失敗しました"}
@@ -149,12 +149,12 @@ async def test_a_refusal_in_another_language_is_understood_by_asking_for_the_med
     content = Content(text="hello", media=(PICTURE, PICTURE))
     async with scripted(answer(422, JAPANESE), *media) as server, calling(MASTODON, server) as call:
         with pytest.raises(error):
-            await publish(call, content, Prepared(media=("m1", "m2")), "k")
+            await publish(call, turn(content, Prepared(media=("m1", "m2")), "k"))
 
 
 async def test_an_upload_that_was_interrupted_goes_on_where_it_was() -> None:
     @asynccontextmanager
-    async def reading(_: str) -> AsyncIterator[AsyncIterator[bytes]]:
+    async def reading(_: str, start: int = 0, end: int | None = None) -> AsyncIterator[AsyncIterator[bytes]]:
         async def read() -> AsyncIterator[bytes]:
             yield b"png"
 
@@ -176,24 +176,12 @@ async def test_an_upload_that_was_interrupted_goes_on_where_it_was() -> None:
     assert b"description" not in server.requests[1].body
 
 
-def sought(**changes: object) -> Sought:
-    usual: dict[str, object] = {
-        "content": Content(text="hello"),
-        "prepared": Prepared(),
-        "key": "k",
-        "first_sent_at": SENT,
-        "last_sent_at": SENT,
-        "remote_account": "42",
-    }
-    return Sought(**(usual | changes))  # type: ignore[arg-type]
-
-
 SOURCE = answer(200, {"id": "9", "text": "hello", "spoiler_text": ""})
 
 
 async def looked(*answers: bytes | str, **changes: object) -> tuple[Receipt | None, list[str]]:
     async with scripted(*answers, answer(200, [])) as server, calling(MASTODON, server) as call:
-        found = await find(call, sought(**changes))
+        found = await find(call, sought(**({"content": Content(text="hello")} | changes)))
     return found, [request.path for request in server.requests]
 
 
@@ -255,7 +243,7 @@ async def test_a_look_that_does_not_reach_back_far_enough_proves_nothing() -> No
     newer = [status("90", created_at="2026-11-22T09:50:00Z", application={"name": "Web"})]
     async with scripted(answer(200, newer)) as server, calling(MASTODON, server) as call:
         with pytest.raises(RetryLater):
-            await find(call, sought())
+            await find(call, sought(Content(text="hello")))
 
 
 @pytest.mark.parametrize(

@@ -18,10 +18,10 @@ from social.errors import (
 )
 from social.platforms import PLATFORMS
 from social.platforms.calls import Empty
-from social.platforms.contract import Content, Prepared
+from social.platforms.contract import Content, Part, Prepared
 from social.platforms.limits import length
-from social.platforms.mastodon import MASTODON
-from tests.platforms.rigs import MastodonRig, new_key, until_ready
+from social.platforms.mastodon import MASTODON, objections
+from tests.platforms.rigs.mastodon import MastodonRig
 from tests.platforms.scripted import answer, calling, scripted
 from tests.servers.sandbox import Sandbox
 
@@ -81,7 +81,7 @@ async def test_swept_media_is_prepared_anew(mastodon: MastodonRig) -> None:
     with pytest.raises(PreparationLost):
         await mastodon.platform.ready(mastodon.call(person), prepared)
     with pytest.raises(PreparationLost):
-        await mastodon.published(person, content, prepared=prepared)
+        await mastodon.published(person, content, prepared)
 
 
 @pytest.mark.parametrize("language", [None, "de", "ja"])
@@ -90,9 +90,9 @@ async def test_media_that_another_post_has_is_prepared_anew(language: str | None
     person = mastodon.person()
     content = Content(text="hello", media=(mastodon.picture(),))
     prepared = await mastodon.prepared(person, content)
-    await mastodon.published(person, content, prepared=prepared)
+    await mastodon.published(person, content, prepared)
     with pytest.raises(PreparationLost):
-        await mastodon.published(person, content, prepared=prepared)
+        await mastodon.published(person, content, prepared)
     assert len(mastodon.online()) == 1
 
 
@@ -103,9 +103,9 @@ async def test_media_that_is_not_ready_is_waited_for(mastodon: MastodonRig) -> N
     prepared = await mastodon.prepared(person, content)
     assert not await mastodon.platform.ready(mastodon.call(person), prepared)
     with pytest.raises(RetryLater):
-        await mastodon.published(person, content, prepared=prepared)
-    await until_ready(mastodon, person, prepared)
-    await mastodon.published(person, content, prepared=prepared)
+        await mastodon.published(person, content, prepared)
+    await mastodon.until_ready(person, prepared)
+    await mastodon.published(person, content, prepared)
     assert len(mastodon.online()) == 1
 
 
@@ -114,7 +114,7 @@ async def test_media_that_cannot_be_processed_is_for_its_author(mastodon: Mastod
     person = mastodon.person()
     prepared = await mastodon.prepared(person, Content(text="hello", media=(mastodon.picture(),)))
     with pytest.raises(Rejected) as refused:
-        await until_ready(mastodon, person, prepared)
+        await mastodon.until_ready(person, prepared)
     assert refused.value.facts["code"] == "bad-file"
 
 
@@ -124,7 +124,7 @@ async def test_before_4_3_media_is_lost_without_a_word_and_we_say_so(mastodon: M
     content = Content(text="hello", media=(mastodon.picture("a"), mastodon.picture("b")))
     prepared = await mastodon.prepared(person, content)
     dropped = Prepared(media=(prepared.media[0], "1"))
-    receipt = await mastodon.published(person, content, prepared=dropped)
+    receipt = await mastodon.published(person, content, dropped)
     assert receipt.notes == ("Only 1 of 2 pictures are in the post.",)
 
 
@@ -142,21 +142,23 @@ async def test_a_post_that_a_filter_dropped_is_not_online(mastodon: MastodonRig)
 
 
 async def test_a_key_whose_post_was_deleted_is_used_up(mastodon: MastodonRig) -> None:
-    person, key = mastodon.person(), new_key()
-    receipt = await mastodon.published(person, Content(text="hello"), key)
+    person = mastodon.person()
+    turn = await mastodon.turn(person, Content(text="hello"))
+    receipt = await mastodon.publish(person, turn)
     await mastodon.deleted(person, receipt.id)
     with pytest.raises(Rejected) as gone:
-        await mastodon.published(person, Content(text="hello"), key)
+        await mastodon.publish(person, turn)
     assert gone.value.facts["code"] == "gone"
 
 
 async def test_a_repeat_that_fails_although_posted_is_found(mastodon: MastodonRig) -> None:
     mastodon.sandbox.trouble(mastodon={"version": "4.6.1"})
-    person, key = mastodon.person(), new_key()
-    receipt = await mastodon.published(person, Content(text="hello"), key)
+    person = mastodon.person()
+    turn = await mastodon.turn(person, Content(text="hello"))
+    receipt = await mastodon.publish(person, turn)
     with pytest.raises(OutcomeUnknown):
-        await mastodon.published(person, Content(text="hello"), key)
-    found = await mastodon.found(person, Content(text="hello"))
+        await mastodon.publish(person, turn)
+    found = await mastodon.look(person, turn)
     assert found is not None
     assert found.id == receipt.id
 
@@ -164,12 +166,12 @@ async def test_a_repeat_that_fails_although_posted_is_found(mastodon: MastodonRi
 async def test_a_post_that_shows_late_is_found_later(mastodon: MastodonRig) -> None:
     person, content = mastodon.person(), Content(text="hello")
     mastodon.sandbox.trouble(publish={"hang_up": "after"}, mastodon={"read_lag": 0.5})
-    sent = datetime.now(UTC)
+    turn = await mastodon.turn(person, content)
     with pytest.raises(OutcomeUnknown):
-        await mastodon.published(person, content)
-    assert await mastodon.found(person, content, first_sent_at=sent, last_sent_at=sent) is None
+        await mastodon.publish(person, turn)
+    assert await mastodon.look(person, turn) is None
     await asyncio.sleep(0.6)
-    assert await mastodon.found(person, content, first_sent_at=sent, last_sent_at=sent) is not None
+    assert await mastodon.look(person, turn) is not None
 
 
 @pytest.mark.parametrize("in_full", [True, False])
@@ -182,7 +184,7 @@ async def test_a_text_that_we_let_through_with_its_warning_fits(
 ) -> None:
     mastodon.sandbox.trouble(mastodon={"spoiler_urls_in_full": in_full})
     options = {"spoiler": spoiler}
-    taken = sum(length(part, MASTODON.limits) for part in MASTODON.counted_text(Content(text="", options=options)))
+    taken = sum(length(part, MASTODON.limits) for part in MASTODON.counted_text(Content(text="", options=options), 0))
     content = Content(text=piece * (500 - taken), options=options)
     await mastodon.published(mastodon.person(), content)
     assert len(mastodon.online()) == 1
@@ -192,7 +194,8 @@ async def test_a_text_that_we_let_through_with_its_warning_fits(
 async def test_every_option_arrives(visibility: str, mastodon: MastodonRig) -> None:
     options = {"visibility": visibility, "language": "de", "sensitive": True, "spoiler": "Vorsicht"}
     person, content = mastodon.person(), Content(text="hallo", options=options)
-    await mastodon.published(person, content)
+    turn = await mastodon.turn(person, content)
+    await mastodon.publish(person, turn)
     there = mastodon.sandbox.statuses()[0]
     assert {name: there[name] for name in ("visibility", "language", "sensitive", "spoiler_text")} == {
         "visibility": visibility,
@@ -200,14 +203,50 @@ async def test_every_option_arrives(visibility: str, mastodon: MastodonRig) -> N
         "sensitive": True,
         "spoiler_text": "Vorsicht",
     }
-    assert await mastodon.found(person, content) is not None
+    assert await mastodon.look(person, turn) is not None
 
 
 async def test_a_warning_alone_becomes_the_text_and_is_found(mastodon: MastodonRig) -> None:
     person = mastodon.person()
     content = Content(text="", media=(mastodon.picture(),), options={"spoiler": "careful"})
-    await mastodon.published(person, content)
-    assert await mastodon.found(person, content) is not None
+    turn = await mastodon.turn(person, content)
+    await mastodon.publish(person, turn)
+    assert await mastodon.look(person, turn) is not None
+
+
+async def test_a_poll_goes_out_with_the_first_part_alone(mastodon: MastodonRig) -> None:
+    poll = {"options": ["tea", "coffee"], "expires_in": 3600, "multiple": True}
+    content = Content(text="What?", thread=(Part(text="Say why."),), options={"poll": poll})
+    assert objections(content, MASTODON.limits) == ()
+    await mastodon.thread(mastodon.person(), content)
+    assert [post["poll"] for post in mastodon.sandbox.statuses()] == [["tea", "coffee"], None]
+
+
+POLLS: dict[str, tuple[dict[str, Any], str]] = {
+    "short": ({"options": ["a", "b"], "expires_in": 299}, "range"),
+    "long": ({"options": ["a", "b"], "expires_in": 2_629_747}, "range"),
+    "many": ({"options": list("abcde")}, "too-many"),
+    "empty": ({"options": ["a", " "]}, "missing"),
+    "wordy": ({"options": ["a", "b" * 51]}, "too-long"),
+    "twice": ({"options": ["a", "a"]}, "repeated"),
+}
+
+
+@pytest.mark.parametrize(("poll", "code"), POLLS.values(), ids=POLLS)
+async def test_a_poll_that_the_server_refuses_is_refused_before(
+    poll: dict[str, Any], code: str, mastodon: MastodonRig
+) -> None:
+    content = Content(text="What?", options={"poll": poll})
+    assert [wrong.code for wrong in objections(content, MASTODON.limits)] == [code]
+    with pytest.raises(Rejected):
+        await mastodon.published(mastodon.person(), content)
+
+
+async def test_a_poll_beside_pictures_is_refused_before(mastodon: MastodonRig) -> None:
+    content = Content(text="What?", media=(mastodon.picture(),), options={"poll": {"options": ["a", "b"]}})
+    assert [wrong.code for wrong in objections(content, MASTODON.limits)] == ["poll-and-media"]
+    with pytest.raises(Rejected):
+        await mastodon.published(mastodon.person(), content)
 
 
 async def test_uploads_have_a_quota_of_their_own(mastodon: MastodonRig) -> None:

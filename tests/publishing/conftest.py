@@ -17,11 +17,12 @@ from social.people.documents import Membership, User, Workspace
 from social.people.roles import Caller, Role
 from social.platforms import PLATFORMS
 from social.platforms.contract import App, Token
-from social.posts.documents import Post, Written
+from social.posts.documents import PartWritten, Post, Written
 from social.posts.when import at_the_instant
 from social.publishing import plan
 from social.publishing.documents import Publication
 from social.publishing.states import State
+from tests import connecting
 from tests.servers.sandbox import Sandbox
 
 Planned = Callable[..., Awaitable[Post]]
@@ -50,7 +51,9 @@ async def somebody(name: str) -> Caller:
 def connect(backing: Backing, sandbox: Sandbox, caller: Caller) -> Connect:
     """Connects an account of the sandbox, as the connection's end would."""
 
-    async def connected(username: str = "ada", of: Caller = caller) -> Account:
+    async def connected(username: str = "ada", of: Caller = caller, platform: str = "mastodon") -> Account:
+        if platform != "mastodon":
+            return await connecting.connected(platform, of, backing, sandbox, username)
         person = await asyncio.to_thread(sandbox.person, username, app_name="Social")
         id = PydanticObjectId()
         account = Account(
@@ -86,11 +89,15 @@ async def account(connect: Connect) -> Account:
 
 @pytest.fixture
 def planned(backing: Backing, caller: Caller, account: Account) -> Planned:
-    """A post with a date (now, unless `due_at` says otherwise) on the account, or on those given."""
+    """A post with a date (now, unless `due_at` says otherwise) on the account, or on those given. More than one text
+    make a thread."""
 
-    async def post(text: str = "hello", *, on: tuple[Account, ...] = (), due_at: Any = None, **written: Any) -> Post:
+    async def post(
+        text: str = "hello", *further: str, on: tuple[Account, ...] = (), due_at: Any = None, **written: Any
+    ) -> Post:
         accounts = tuple(str(each.id) for each in on or (account,))
-        draft = await plan.create(caller, Written(text=text, accounts=accounts, **written), backing)
+        thread = tuple(PartWritten(text=each) for each in further)
+        draft = await plan.create(caller, Written(text=text, thread=thread, accounts=accounts, **written), backing)
         when = at_the_instant(due_at or now(), "UTC")
         return await plan.plan(caller, str(draft.id), draft.revision, when, backing)
 

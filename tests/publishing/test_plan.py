@@ -15,7 +15,7 @@ from social.people.roles import Caller
 from social.platforms.contract import MediaItem
 from social.posts.documents import Post
 from social.posts.when import at_the_instant
-from social.publishing import plan
+from social.publishing import plan, single
 from social.publishing.documents import Publication
 from social.publishing.send import send_due
 from social.publishing.states import State
@@ -32,7 +32,7 @@ async def test_of_a_post_that_is_a_draft_again_nothing_old_is_sent(
     await plan.cancel(caller, str(post.id), post.revision, backing)
 
     with pytest.raises(Conflict):
-        await plan.again(caller, str((await of(post)).id), backing)
+        await single.again(caller, str((await of(post)).id), backing)
 
     await send_due(now() + timedelta(seconds=1), backing)
     assert sandbox.texts() == []
@@ -48,7 +48,7 @@ async def test_a_post_written_anew_while_it_is_tried_again_stays_as_it_is(
 
     async def just_before(*args: Any) -> list[Publication]:
         found = await of_post(*args)
-        await plan.again(caller, str(publication.id), backing)
+        await single.again(caller, str(publication.id), backing)
         return found
 
     monkeypatch.setattr(Publication, "of_post", just_before)
@@ -74,7 +74,9 @@ async def test_a_move_that_crosses_an_edit_does_not_drop_its_pictures(
 
     monkeypatch.setattr(Publication, "found", just_before)
     with pytest.raises(Conflict):
-        await plan.move(caller, str((await of(post)).id), at_the_instant(now() + timedelta(minutes=5), "UTC"), backing)
+        await single.move(
+            caller, str((await of(post)).id), at_the_instant(now() + timedelta(minutes=5), "UTC"), backing
+        )
 
     assert (await of(post)).prepare_at is not None
 
@@ -89,14 +91,14 @@ async def test_the_persons_word_settles_what_nobody_can_see(
         await Publication.engine().update_one({"post_id": post.id}, {"$set": doubt | {"state": state}})
     publication, other = await of(there), await of(absent)
 
-    await plan.verdict(caller, str(publication.id), is_there=True, url="https://example.org/1", backing=backing)
+    await single.verdict(caller, str(publication.id), is_there=True, url="https://example.org/1", backing=backing)
     seen = await of(there)
     assert (seen.state, seen.receipt and seen.receipt.evidence) == (State.ONLINE, "person")
 
     with pytest.raises(Conflict):  # we are still checking: the first one may land yet
-        await plan.verdict(caller, str(other.id), is_there=False, url=None, backing=backing)
+        await single.verdict(caller, str(other.id), is_there=False, url=None, backing=backing)
     await Publication.engine().update_one({"post_id": absent.id}, {"$set": {"state": State.HELD}})
-    again = await plan.verdict(caller, str(other.id), is_there=False, url=None, backing=backing)
+    again = await single.verdict(caller, str(other.id), is_there=False, url=None, backing=backing)
     assert (again.rev, again.key != other.key, again.ambiguous) == (other.rev + 1, True, False)
     await until(absent, State.ONLINE)
     assert sandbox.texts() == ["not there"]

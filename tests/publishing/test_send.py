@@ -12,16 +12,18 @@ from pymongo.errors import AutoReconnect, PyMongoError
 from social.accounts.documents import Account
 from social.backing import Backing
 from social.backing.mongo import as_bson
-from social.errors import Conflict
+from social.errors import Conflict, TokenExpired
 from social.jobs.running import Running
 from social.moments import now
 from social.people.roles import Caller
 from social.platforms import PLATFORMS
 from social.platforms.calls import Call
-from social.platforms.contract import Content, MediaItem, Prepared, Save, Token
+from social.platforms.contract import App, Content, MediaItem, Prepared, Receipt, Save, Token, Turn
+from social.posts.documents import Post
 from social.posts.when import at_the_instant
-from social.publishing import due, plan
-from social.publishing.documents import Attempt, Publication
+from social.publishing import due, plan, prepare, single
+from social.publishing.attempts import Attempt
+from social.publishing.documents import Publication
 from social.publishing.lanes import Lane
 from social.publishing.prepare import prepare_due
 from social.publishing.reconnect import account_back
@@ -185,7 +187,7 @@ async def test_a_move_after_the_claim_moves_it(
         await asyncio.sleep(0.01)
     moved_to = now() + timedelta(seconds=2.5)
 
-    await plan.move(caller, str((await of(post)).id), at_the_instant(moved_to, "UTC"), backing)
+    await single.move(caller, str((await of(post)).id), at_the_instant(moved_to, "UTC"), backing)
     publication = await until(post, State.ONLINE)
 
     assert publication.sent_at is not None
@@ -225,7 +227,7 @@ async def test_what_is_held_for_a_person_stays_held_when_it_is_edited(
     assert (publication.state, publication.content.text) == (State.HELD, "held, edited")
     assert sandbox.texts() == []
 
-    await plan.again(caller, str(publication.id), backing)
+    await single.again(caller, str(publication.id), backing)
     await until(post, State.ONLINE)
     assert sandbox.texts() == ["held, edited"]
 
@@ -262,6 +264,63 @@ async def test_what_takes_longer_to_prepare_than_a_lease_is_prepared_once(
     assert (await of(post)).state is State.PREPARED
 
 
+async def pictured(planned: Planned, monkeypatch: pytest.MonkeyPatch, *, ready: bool) -> tuple[Post, list[Prepared]]:
+    """A post with a picture, an hour ahead, where the platform is `ready` or never is; and what it was begun with."""
+    begun: list[Prepared] = []
+
+    async def upload(call: Call, content: Content, prepared: Prepared, save: Save) -> Prepared:
+        begun.append(prepared)
+        return Prepared(media=(f"upload {len(begun)}",))
+
+    async def answer(call: Call, prepared: Prepared) -> bool:
+        return ready
+
+    monkeypatch.setattr(prepare, "POLLS", (0.01,))
+    monkeypatch.setattr(prepare, "LATER", 0)
+    changed = dataclasses.replace(PLATFORMS["mastodon"], prepare=upload, ready=answer)
+    monkeypatch.setitem(PLATFORMS, "mastodon", changed)
+    post = await planned("pictured", due_at=now() + timedelta(hours=1))
+    due = {"content.media": [as_bson(PICTURE)], "prepare_at": now()}
+    await Publication.engine().update_one({"post_id": post.id}, {"$set": due})
+    return post, begun
+
+
+async def test_what_never_becomes_ready_has_had_a_try_and_is_uploaded_again(
+    planned: Planned, backing: Backing, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    times = msgspec.structs.replace(backing.settings.times, made_ready=0.5)
+    patient = dataclasses.replace(backing, settings=msgspec.structs.replace(backing.settings, times=times))
+    post, begun = await pictured(planned, monkeypatch, ready=False)
+
+    await prepare_due(patient)
+    working = await of(post)
+    assert (working.state, working.prepared.media, working.tries) == (State.PREPARING, ("upload 1",), 0)
+    await asyncio.sleep(0.5)
+    await prepare_due(patient)
+
+    given_up = await of(post)
+    assert (given_up.state, given_up.tries, given_up.prepared) == (State.WAITING, 1, Prepared())
+    assert given_up.reason is not None
+    assert given_up.reason.code == "retry"
+    assert given_up.prepare_at == given_up.next_at is not None
+    assert [each.media for each in begun] == [(), ("upload 1",)]
+
+
+async def test_what_was_prepared_too_long_ago_is_prepared_from_the_start(
+    planned: Planned, backing: Backing, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    post, begun = await pictured(planned, monkeypatch, ready=True)
+    await prepare_due(backing)
+    assert (await of(post)).state is State.PREPARED
+    late = {"state": State.PLANNED, "prepare_at": now(), "prepared_until": now() + timedelta(minutes=1)}
+    await Publication.engine().update_one({"post_id": post.id}, {"$set": late})
+
+    await prepare_due(backing)
+
+    assert [each.media for each in begun] == [(), ()]
+    assert (await of(post)).prepared.media == ("upload 2",)
+
+
 async def test_an_answer_to_an_old_token_says_nothing_of_a_login_made_since(
     planned: Planned, account: Account, backing: Backing, engine: Running, sandbox: Sandbox
 ) -> None:
@@ -280,6 +339,45 @@ async def test_an_answer_to_an_old_token_says_nothing_of_a_login_made_since(
     assert found is not None
     assert found.state == "connected"
     assert (await of(later)).state is State.PLANNED
+
+
+@pytest.mark.parametrize(("refusals", "state", "tries"), [(1, State.ONLINE, 0), (2, State.WAITING, 1)])
+async def test_an_expired_token_is_refreshed_and_the_request_repeated_once_within_the_same_intent(
+    refusals: int,
+    state: State,
+    tries: int,
+    planned: Planned,
+    account: Account,
+    backing: Backing,
+    sandbox: Sandbox,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    publish, used = PLATFORMS["mastodon"].publish, []
+    token = account.opened_token(backing.vault)
+    assert token is not None
+    sealed = account.sealed_token(Token(access="worn out", refresh="next, please"), backing.vault)
+    await Account.get_pymongo_collection().update_one({"_id": account.id}, {"$set": {"token": sealed}})
+
+    async def expired(call: Call, turn: Turn) -> Receipt:
+        assert call.token is not None
+        used.append(call.token.access)
+        if len(used) <= refusals:
+            raise TokenExpired("It has expired.")
+        return await publish(call, turn)
+
+    async def refresh(call: Call, app: App, old: Token) -> Token:
+        return Token(access=token.access, refresh="and the next")
+
+    changed = dataclasses.replace(PLATFORMS["mastodon"], publish=expired, refresh=refresh)
+    monkeypatch.setitem(PLATFORMS, "mastodon", changed)
+    post = await planned("with a fresh one")
+
+    await send_due(now() + timedelta(seconds=1), backing)
+
+    publication = await of(post)
+    assert (publication.state, publication.tries, publication.attempt_no) == (state, tries, 1)
+    assert used == ["worn out", token.access]
+    assert sandbox.texts() == (["with a fresh one"] if state is State.ONLINE else [])
 
 
 async def test_a_look_that_fails_does_not_let_go_of_what_is_being_sent(

@@ -12,13 +12,15 @@ from social.jobs.running import Running
 from social.moments import now
 from social.platforms import PLATFORMS
 from social.platforms.contract import Receipt
-from social.publishing.documents import Attempt, Publication
+from social.publishing.attempts import Attempt
+from social.publishing.documents import Publication
 from social.publishing.lanes import Lane
+from social.publishing.prepare import taken
 from social.publishing.reconnect import account_back
 from social.publishing.send import send_due, went_out
 from social.publishing.settle import settle_due
 from social.publishing.states import State
-from tests.publishing.conftest import Planned, of, until
+from tests.publishing.conftest import Connect, Planned, of, until
 from tests.servers.sandbox import Sandbox
 
 
@@ -160,3 +162,53 @@ async def test_a_refusal_for_the_lost_login_is_not_believed_once_it_is_back(
     await settle_due(backing)
 
     assert (await of(post)).state is State.WAITING
+
+
+async def test_one_account_is_asked_a_few_things_at_a_time(
+    planned: Planned, connect: Connect, account: Account, backing: Backing, sandbox: Sandbox
+) -> None:
+    other = await connect("other")
+    posts = [await planned(f"post {n}") for n in range(8)]
+    elsewhere = await planned("elsewhere", on=(other,))
+    sent = now() - timedelta(seconds=1)
+    doubt = {"state": State.UNCONFIRMED, "ambiguous": True, "next_at": sent, "sent_at": sent, "attempt_no": 1}
+    await Publication.engine().update_many({}, {"$set": doubt | {"first_sent_at": sent}})
+
+    begun = now()
+    work = taken(backing)
+    first = await Publication.take_to_settle(work, most=50, few=3, apart=timedelta(seconds=10))
+    assert await Publication.take_to_settle(taken(backing), most=50, few=3, apart=timedelta(seconds=10)) == []
+
+    assert sorted(str(each.account_id) for each in first) == sorted([str(account.id)] * 3 + [str(other.id)])
+    assert (await of(elsewhere)).work is not None
+    put_off = [each for each in [await of(post) for post in posts] if each.work is None]
+    waits = sorted(round((each.next_at - begun).total_seconds()) for each in put_off if each.next_at)
+    assert waits == [10, 10, 10, 20, 20]
+
+
+async def test_two_posts_of_the_same_words_are_told_apart(planned: Planned, engine: Running, sandbox: Sandbox) -> None:
+    sandbox.trouble(publish=[{"hang_up": "before", "count": 1}, {"hang_up": "after", "count": 1}])
+    first, second = await planned("the same"), await planned("the same")
+
+    receipts = [(await until(post, State.ONLINE)).receipt for post in (first, second)]
+
+    assert sandbox.texts() == ["the same"] * 2
+    assert len({receipt.id for receipt in receipts if receipt}) == 2
+
+
+async def test_a_look_does_not_take_what_another_of_the_same_words_is_just_sending(
+    planned: Planned, backing: Backing, sandbox: Sandbox
+) -> None:
+    lost, sending = await planned("the same"), await planned("the same")
+    await send_due(now() + timedelta(seconds=1), backing)  # both are there ...
+    sent = now() - timedelta(seconds=10)
+    doubt = {"ambiguous": True, "next_at": sent, "first_sent_at": sent, "sent_at": sent, "receipts": []}
+    await Publication.engine().update_one({"post_id": lost.id}, {"$set": doubt | {"state": State.UNCONFIRMED}})
+    await Attempt.find({}).delete()
+    mine = {"state": State.SENDING, "token": "held", "receipts": []}  # ... but one of them is not heard of yet
+    await Publication.engine().update_one({"post_id": sending.id}, {"$set": mine})
+
+    await settle_due(backing)
+
+    left = await of(lost)
+    assert (left.state, left.receipts) == (State.WAITING, [])  # its own key will tell

@@ -16,7 +16,20 @@ from social.errors import (
     TokenExpired,
 )
 from social.platforms.contract import Receipt, Settling
-from social.publishing.states import TRIES, State, Step, backoff, decide, looked_in_vain, overall, repeatable, settled
+from social.publishing.states import (
+    PARTLY,
+    TRIES,
+    Progress,
+    State,
+    Step,
+    backoff,
+    decide,
+    looked_in_vain,
+    on_a_persons_word,
+    overall,
+    repeatable,
+    settled,
+)
 from social.settings import Times
 
 NOW = datetime(2026, 3, 29, 12, 0, tzinfo=UTC)
@@ -57,6 +70,66 @@ def look(found: Receipt | None = None, *, after: float, settles: str = "key", **
 
 def test_a_receipt_is_online_and_ends_all_doubt() -> None:
     assert decided(Receipt(id="1")) == Step(state=State.ONLINE, ambiguous=False)
+
+
+@pytest.mark.parametrize(
+    ("online", "state", "words"),
+    [
+        (0, State.WAITING, "Part 1 of 3 is online. Part 2 is next."),
+        (1, State.WAITING, "Parts 1 and 2 of 3 are online. Part 3 is next."),
+        (2, State.ONLINE, None),
+    ],
+)
+def test_a_threads_part_is_followed_by_the_next_and_the_last_one_ends_it(
+    online: int, state: State, words: str | None
+) -> None:
+    progress = Progress(online=online, parts=3)
+    steps = [
+        decide(Receipt(id="1"), tries=3, ambiguous=True, now=NOW, times=TIMES, progress=progress),
+        look(Receipt(id="1", evidence="lookup"), after=1, progress=progress),
+    ]
+
+    for step in steps:
+        assert (step.state, step.ambiguous, step.counts) == (state, False, False)
+        assert (step.reason and step.reason.text, step.again_at) == (words, NOW if words else None)
+
+
+@pytest.mark.parametrize("refusal", REFUSALS, ids=lambda refusal: type(refusal).__name__)
+def test_what_is_partly_online_never_fails(refusal: PlatformError) -> None:
+    progress = Progress(online=1, parts=3)
+
+    for tries in (0, TRIES):
+        alone = decided(refusal, tries=tries)
+        step = decide(refusal, tries=tries, ambiguous=False, now=NOW, times=TIMES, progress=progress)
+        if alone.state is not State.FAILED:
+            assert step == alone
+            continue
+        assert (step.state, step.counts, step.again_at) == (State.HELD, alone.counts, None)
+        assert step.reason is not None
+        assert step.reason.code == PARTLY
+        assert step.reason.text.startswith("Part 1 of 3 is online; part 2 ")
+
+
+def test_a_part_proven_absent_once_too_often_is_put_before_the_person() -> None:
+    progress = Progress(online=4, parts=5)
+    refused = look(after=631, refusal=Rejected("too long"), progress=progress)
+    exhausted = look(after=630, settles="search", tries=TRIES, progress=progress)
+
+    assert [(step.state, step.ambiguous, step.reason and step.reason.text) for step in (refused, exhausted)] == [
+        (State.HELD, False, "Parts 1 to 4 of 5 are online; part 5 was refused: too long"),
+        (
+            State.HELD,
+            False,
+            "Parts 1 to 4 of 5 are online; part 5 did not go out: "
+            "The platform's answer was lost 6 times, and it is not there.",
+        ),
+    ]
+
+
+def test_on_a_persons_word_the_last_part_ends_it_and_nothing_follows_any_other() -> None:
+    assert on_a_persons_word(Progress(online=1, parts=2)) == Step(state=State.ONLINE, ambiguous=False)
+    middle = on_a_persons_word(Progress(online=0, parts=2))
+    assert (middle.state, middle.ambiguous, middle.reason and middle.reason.code) == (State.HELD, False, PARTLY)
 
 
 def test_a_lost_answer_is_unconfirmed_never_failed_however_often_it_was_tried() -> None:

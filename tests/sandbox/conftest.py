@@ -9,6 +9,7 @@ import requests
 from mastodon import Mastodon
 from PIL import Image
 
+from tests.sandbox.bluesky import Xrpc
 from tests.servers.sandbox import Person, Sandbox
 
 
@@ -90,6 +91,26 @@ def client(sandbox: Sandbox, caller: Caller) -> Iterator[Mastodon]:
             ratelimit_method="throw",
             session=session,
         )
+
+
+@pytest.fixture
+def as_bluesky(sandbox: Sandbox) -> Iterator[Callable[..., Xrpc]]:
+    """`as_bluesky("bob")`: somebody on Bluesky, with a session of an app password."""
+    made: list[Xrpc] = []
+
+    def one(username: str = "author", **wanted: Any) -> Xrpc:
+        made.append(Xrpc(sandbox, sandbox.person(username, platform="bluesky", **wanted)))
+        return made[-1]
+
+    yield one
+    for caller in made:
+        caller.close()
+
+
+@pytest.fixture
+def bluesky(as_bluesky: Callable[..., Xrpc]) -> Xrpc:
+    """Somebody on Bluesky."""
+    return as_bluesky()
 
 
 def png(width: int = 8, height: int = 6, colour: str = "teal") -> bytes:

@@ -126,14 +126,19 @@ class Person:
         self.token = signed_in["access_token"]
         return signed_in
 
-    async def connect(self, sandbox: Sandbox, username: str = "ada") -> Json:
-        """Connects an account of the sandbox, over its consent page."""
-        wanted = {"platform": "mastodon", "server": sandbox.url, "realm": "sandbox"}
-        start = await self.ask("POST", "/connections", json=wanted)
-        back = parse_qs(urlsplit(await sandbox.consent(start["url"], username)).query)
-        answer = {"code": back["code"][0], "state": back["state"][0]}
-        account: Json = await self.ask("POST", "/connections/mastodon/answer", json=answer)
+    async def connect(self, sandbox: Sandbox, username: str = "ada", platform: str = "mastodon") -> Json:
+        """Connects an account of the sandbox, over the platform's consent page."""
+        found = await self.find(sandbox, username, platform)
+        account: Json = await self.ask("POST", f"/connections/{found['id']}/account")
         return account
+
+    async def find(self, sandbox: Sandbox, username: str = "ada", platform: str = "mastodon") -> Json:
+        """Gives the permission on the consent page: whose account it is, not linked yet."""
+        start = await self.ask("POST", "/connections", json={"platform": platform, "realm": "sandbox"})
+        back = parse_qs(urlsplit(await sandbox.consent(start["url"], username)).query)
+        answer = {name: back[name][0] for name in ("code", "state", "iss") if name in back}
+        found: Json = await self.ask("POST", f"/connections/{platform}/answer", json=answer)
+        return found
 
     async def upload(self, picture: bytes, name: str = "picture.jpg") -> Json:
         """A picture into the library."""
@@ -180,7 +185,9 @@ def _environment(settings: Settings, url: str, port: int) -> dict[str, str]:
         "PORT": str(port),
     }
     times = {f"TEST_{name.upper()}": str(getattr(settings.times, name)) for name in settings.times.__struct_fields__}
-    return {f"SOCIAL_{name}": value for name, value in (given | times).items()}
+    apps = {f"{name.upper()}_CLIENT_ID": app.client_id for name, app in settings.apps.items()}
+    apps |= {f"{name.upper()}_CLIENT_SECRET": app.client_secret for name, app in settings.apps.items()}
+    return {f"SOCIAL_{name}": value for name, value in (given | apps | times).items()}
 
 
 def _free_port() -> int:

@@ -17,8 +17,11 @@ import urllib.parse
 import urllib.request
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypedDict
+from typing import Any, NotRequired, TypedDict
 
+from social.sandbox.trouble import ODD
+
+PLATFORMS = ODD  # every one that the sandbox simulates
 START_WITHIN = 20.0
 END_WITHIN = 10.0
 
@@ -34,6 +37,9 @@ class Person(TypedDict):
     client_id: str
     client_secret: str
     scopes: list[str]
+    refresh_token: NotRequired[str]
+    password: NotRequired[str]
+    app_password: NotRequired[str]
 
 
 class Sandbox:
@@ -88,10 +94,9 @@ class Sandbox:
         Groups and fields: `social/sandbox/faults.py`, `social/sandbox/mastodon/oddities.py`. A list of faults for a
         group happens one after another. `trouble()` ends it all.
         """
-        if "mastodon" in switches:
-            switches["mastodon"] = {"rate_scale": self._rate_scale} | switches["mastodon"]
-        elif self._rate_scale != 1.0:
-            switches["mastodon"] = {"rate_scale": self._rate_scale}
+        for platform in PLATFORMS:
+            if platform in switches or self._rate_scale != 1.0:
+                switches[platform] = {"rate_scale": self._rate_scale} | switches.get(platform, {})
         self._ask("PUT", "/sandbox/trouble", switches)
 
     def present_trouble(self) -> dict[str, Any]:
@@ -99,10 +104,11 @@ class Sandbox:
         trouble: dict[str, Any] = self._ask("GET", "/sandbox/trouble")
         return trouble
 
-    def statuses(self, *, deleted: bool = False) -> list[dict[str, Any]]:
-        """What is online, oldest first; with `deleted` also what was."""
+    def statuses(self, *, deleted: bool = False, platform: str | None = None) -> list[dict[str, Any]]:
+        """What is online, on one platform or on all, each oldest first; with `deleted` also what was."""
         found: list[dict[str, Any]] = self._ask("GET", "/sandbox/statuses")
-        return [status for status in found if deleted or not status["deleted"]]
+        wanted = [status for status in found if platform in (None, status["platform"])]
+        return [status for status in wanted if deleted or not status["deleted"]]
 
     def texts(self) -> list[str]:
         return [status["text"] for status in self.statuses()]
@@ -128,10 +134,11 @@ class Sandbox:
     def consent_now(self, url: str, username: str = "author", *, deny: bool = False) -> str:
         """The same for tests without a loop."""
         with urllib.request.urlopen(url, timeout=20) as page:
-            fields = _hidden_fields(page.read().decode())
+            shown = page.read().decode()
+        fields = _hidden_fields(shown)
         fields |= {"new_username": username, "decision": "deny" if deny else "authorize"}
         form = urllib.parse.urlencode(fields).encode()
-        with _opened_without_redirects(f"{self.url}/oauth/authorize", form) as answer:
+        with _opened_without_redirects(f"{self.url}{_form_action(shown)}", form) as answer:
             assert answer.status == 302, answer.read().decode()
             return str(answer.headers["Location"])
 
@@ -201,6 +208,12 @@ def _opened_without_redirects(url: str, form: bytes) -> Any:
 def _hidden_fields(page: str) -> dict[str, str]:
     found = re.findall(r'<input type="hidden" name="([^"]*)" value="([^"]*)">', page)
     return {name: html.unescape(value) for name, value in found}
+
+
+def _form_action(page: str) -> str:
+    found = re.search(r'<form method="post" action="([^"]*)"', page)
+    assert found is not None, page
+    return html.unescape(found[1])
 
 
 def _bodies(store: sqlite3.Connection, table: str) -> list[dict[str, Any]]:

@@ -38,6 +38,18 @@ def test_the_types_are_those_of_this_api(tmp_path: Path) -> None:
     assert made.read_text() == committed, "social openapi > openapi.json && npm run types -- openapi.json"
 
 
+def test_the_options_are_those_of_this_api(tmp_path: Path) -> None:
+    document, made = tmp_path / "openapi.json", tmp_path / "options.ts"
+    document.write_text(json.dumps(asyncio.run(app.openapi())))
+
+    done = node([str(CLIENT / "tools" / "options.mjs"), str(document), str(made)], return_completed_process=True)
+
+    assert isinstance(done, subprocess.CompletedProcess)
+    assert done.returncode == 0
+    committed = (CLIENT / "src" / "wire" / "options.ts").read_text()
+    assert made.read_text() == committed, "social openapi > openapi.json && npm run options -- openapi.json"
+
+
 @pytest.mark.parametrize(
     "command",
     [

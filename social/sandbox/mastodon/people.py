@@ -1,14 +1,12 @@
 """Who has an account on the simulated Mastodon, and how they look."""
 
 import re
-from functools import lru_cache
-from io import BytesIO
 
 from litestar import Response, get
 from litestar.di import NamedDependency
 from litestar.params import FromPath
-from PIL import Image, ImageDraw, ImageFont
 
+from social.sandbox.avatars import drawn
 from social.sandbox.clock import now_ms
 from social.sandbox.mastodon.archive import read_id
 from social.sandbox.mastodon.entities import account_entity, own_account_entity
@@ -69,19 +67,7 @@ def found_account(instance: Instance, account_id: str) -> Account:
 @get("/avatars/{name:str}")
 async def avatar(name: FromPath[str], instance: NamedDependency[Instance]) -> Response[bytes]:
     person = found_account(instance, name.removesuffix(".png"))
-    picture = _drawn(person.username[0].upper(), sum(person.username.encode()) * 47 % 360)
-    return Response(picture, media_type="image/png", headers={"Cache-Control": "public, max-age=86400"})
-
-
-@lru_cache(maxsize=64)
-def _drawn(letter: str, hue: int) -> bytes:
-    """An initial on a colour of its own: 240 x 240, PNG, because clients expect a picture that every decoder reads."""
-    picture = Image.new("HSV", (240, 240), (hue * 255 // 360, 120, 190)).convert("RGB")
-    font = ImageFont.load_default(130)
-    ImageDraw.Draw(picture).text((120, 120), letter, fill="white", font=font, anchor="mm")
-    file = BytesIO()
-    picture.save(file, "PNG")
-    return file.getvalue()
+    return Response(drawn(person.username), media_type="image/png", headers={"Cache-Control": "public, max-age=86400"})
 
 
 ROUTES = (own_account, lookup, account, avatar)

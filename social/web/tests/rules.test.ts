@@ -27,6 +27,14 @@ describe("what can be done about a publication", () => {
 
   test("a lost account is connected again first", () => expect(actions("held", false, "disconnected")[0]).toBe("reconnect"));
 
+  test("a thread that stopped half way goes on or stays as it is", () => {
+    const partly = (state: PublicationState, in_doubt = false) => actionsFor({ state, in_doubt, reason: { code: "part", text: "" }, parts_online: 1 });
+    expect(partly("held")).toEqual(["again", "leave", "duplicate"]);
+    expect(partly("held", true)).toEqual(["settle", "duplicate"]);
+    expect(partly("waiting")).toEqual(["again", "duplicate"]);
+    expect(partly("online")).toEqual(["duplicate"]);
+  });
+
   test("what failed can be tried again", () => expect(actions("failed")[0]).toBe("again"));
 });
 

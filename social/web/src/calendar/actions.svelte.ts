@@ -11,11 +11,11 @@ import { posts, publications as calls } from "../wire/calls";
 import type { PlanIn, PublicationOut } from "../wire/types";
 import { w } from "../words";
 import { publications } from "./publications.svelte";
-import type { Action } from "./states";
+import { isPartly, type Action } from "./states";
 
 export class Actions {
   /** The dialog that is open. */
-  asking = $state<"move" | "cancel" | "remove" | "there" | "absent">();
+  asking = $state<"move" | "cancel" | "remove" | "there" | "absent" | "leave">();
   busy = $state(false);
 
   constructor(
@@ -24,9 +24,10 @@ export class Actions {
   ) {}
 
   choices(offered: Action[]): Choice[] {
-    const { id, post_id } = this.of();
+    const publication = this.of();
+    const { id, post_id } = publication;
     const all: Record<Action, Choice[]> = {
-      again: [{ label: w.calendar.again, icon: "again", act: () => void this.again(), testid: "action-again" }],
+      again: [{ label: isPartly(publication) ? w.calendar.rest : w.calendar.again, icon: "again", act: () => void this.again(), testid: "action-again" }],
       settle: [
         { label: w.calendar.isThere, icon: "check", act: () => (this.asking = "there") },
         { label: w.calendar.notThere, icon: "again", act: () => (this.asking = "absent") },
@@ -34,6 +35,7 @@ export class Actions {
       reconnect: [{ label: w.calendar.reconnect, icon: "again", act: () => router.go("/accounts") }],
       edit: [{ label: w.calendar.edit, icon: "write", act: () => router.go(`/compose/${post_id}`), testid: "action-edit" }],
       move: [{ label: w.calendar.move, icon: "clock", act: () => (this.asking = "move"), testid: "action-move" }],
+      leave: [{ label: w.calendar.leave, icon: "check", act: () => (this.asking = "leave"), testid: "action-leave" }],
       duplicate: [{ label: w.calendar.duplicate, icon: "copy", act: () => router.go(`/compose?copy=${post_id}`), testid: "action-duplicate" }],
       cancel: [{ label: w.calendar.cancel, icon: "cancelled", act: () => (this.asking = "cancel"), danger: true, testid: "action-cancel" }],
       remove: [{ label: w.calendar.remove, icon: "trash", act: () => (this.asking = "remove"), danger: true, testid: "action-remove" }],
@@ -77,6 +79,12 @@ export class Actions {
     }
     for (const each of (await posts.cancel(post_id, post.revision)).publications) this.#took(each);
     toasts.say(w.plan.undone, { action: { label: w.calendar.edit, act: () => router.go(`/compose/${post_id}`) } });
+  }
+
+  /** A thread of which some parts are online stays as it is. */
+  async leave(): Promise<void> {
+    this.#took(await calls.cancel(this.of().id));
+    toasts.say(w.calendar.left);
   }
 
   async remove(): Promise<void> {

@@ -13,3 +13,13 @@ export function byDay<T>(items: T[], instant: (item: T) => string, zone: string)
   }
   return [...days].map(([wall, found]) => ({ wall, items: found }));
 }
+
+/** What goes out of one post at one instant, together. In the order given, each where its first is. */
+export function byPost<T extends { post_id: string; due_at: string }>(items: T[]): { key: string; items: T[] }[] {
+  const together = new Map<string, T[]>();
+  for (const item of items) {
+    const key = `${item.post_id} ${item.due_at}`;
+    together.set(key, [...(together.get(key) ?? []), item]);
+  }
+  return [...together].map(([key, found]) => ({ key, items: found }));
+}

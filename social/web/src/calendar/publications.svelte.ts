@@ -43,6 +43,11 @@ class Publications {
     return this.#all.get(id);
   }
 
+  /** Those of one post, as far as they were read. */
+  ofPost(id: string): PublicationOut[] {
+    return [...this.#all.values()].filter(({ post_id }) => post_id === id);
+  }
+
   /** In the order they are shown; `kept` are ids that stay although they have moved to another list. */
   in(tab: Tab, kept: ReadonlySet<string>): PublicationOut[] {
     const { edge } = this.lists[tab];

@@ -37,18 +37,24 @@ export const LOOKS: Record<PublicationState, { icon: IconName; kind: Kind; turni
   missed: { icon: "missed", kind: "bad" },
 };
 
-export type Action = "edit" | "move" | "cancel" | "again" | "settle" | "reconnect" | "duplicate" | "remove";
+export type Action = "edit" | "move" | "cancel" | "again" | "settle" | "reconnect" | "leave" | "duplicate" | "remove";
 
 const CHANGEABLE: readonly PublicationState[] = ["planned", "preparing", "prepared", "queued", "waiting", "held"];
 const ENDED: readonly PublicationState[] = ["failed", "cancelled", "missed"];
 
+/** Whether a thread has begun to be online and is not all of it: it goes on or stays as it is, and cannot be changed. */
+export function isPartly({ state, parts_online }: { state: PublicationState; parts_online?: number }): boolean {
+  return state !== "online" && (parts_online ?? 0) > 0;
+}
+
 /** What can be done, in the order it is offered. */
-export function actionsFor(publication: Pick<PublicationOut, "state" | "in_doubt" | "reason">): Action[] {
+export function actionsFor(publication: Pick<PublicationOut, "state" | "in_doubt" | "reason"> & { parts_online?: number }): Action[] {
   const { state, in_doubt, reason } = publication;
   const found: Action[] = [];
   if (state === "held" && in_doubt) found.push("settle");
   else if (state === "held" && reason?.code === "disconnected") found.push("reconnect");
   else if (state === "waiting" || state === "held" || ENDED.includes(state)) found.push("again");
+  if (isPartly(publication)) return [...found, ...(state === "held" && !in_doubt ? (["leave"] as const) : []), "duplicate"];
   if (CHANGEABLE.includes(state) || ENDED.includes(state)) found.push("edit");
   if (CHANGEABLE.includes(state)) found.push("move");
   found.push("duplicate");

@@ -2,8 +2,10 @@
 
 import { posts } from "../wire/calls";
 import { Unreachable } from "../wire/problems";
-import type { Verdict } from "../wire/types";
+import type { AccountOut, Verdict } from "../wire/types";
+import { countOf, lengthOf, type Count } from "./counting";
 import type { Draft } from "./draft.svelte";
+import { partsFor, type Writing } from "./writing";
 
 const QUIET = 350; // ms
 
@@ -13,6 +15,7 @@ export class Checker {
   away = $state(false);
 
   #of = $state(""); // what it was about
+  #asked = $state.raw<Writing>(); // the same, to be counted
 
   constructor(readonly draft: Draft) {}
 
@@ -36,10 +39,26 @@ export class Checker {
     };
   }
 
+  /**
+   * How much of an account's limit a part uses: counted here while somebody types. What the server counted differently
+   * about the last text it saw (a content warning counts as text on some platforms) is taken over.
+   */
+  count(account: AccountOut, text: string, part: number): Count {
+    return countOf(text, account.limits, this.#more(account, part));
+  }
+
+  #more(account: AccountOut, part: number): number {
+    const told = this.shown?.find(({ account_id }) => account_id === account.id)?.parts[part]?.length;
+    const asked = this.#asked && partsFor(this.#asked, [account.platform, account.id])[part];
+    return told === undefined || !asked ? 0 : told - lengthOf(asked.text, account.limits);
+  }
+
   async #ask(key: string, signal: AbortSignal): Promise<void> {
+    const { body, writing } = this.draft;
     try {
-      const verdicts = await posts.check(this.draft.body, signal);
+      const verdicts = await posts.check(body, signal);
       this.shown = verdicts;
+      this.#asked = writing;
       this.#of = key;
       this.away = false;
     } catch (error) {

@@ -1,28 +1,28 @@
 /** One post while it is written: drafts save themselves, planned posts when told to. Nothing typed is ever lost. */
 
 import { accounts } from "../accounts/accounts.svelte";
+import { isPartly } from "../calendar/states";
 import { router } from "../frame/router.svelte";
 import { session } from "../people/session.svelte";
 import { posts } from "../wire/calls";
 import { line } from "../wire/live.svelte";
 import { Problem, Unreachable } from "../wire/problems";
-import type { AttachedOut, Options, PlanIn, PlanOut, PlatformOptions, PostIn, PostOut, PublicationOut } from "../wire/types";
+import type { Options, PlanIn, PlanOut, PlatformOptions, PostIn, PostOut, PublicationOut } from "../wire/types";
+import { completed } from "./options/fields";
+import { isEmpty, nothing, partsFor, rekeyed, withParts, without, written, writingOf, type Part, type Writing } from "./writing";
 
 const QUIET = 800; // ms without a key before a draft is saved
 const AGAIN = 4_000; // ms between tries while the server is away
 const GOING_OUT = new Set(["sending", "processing", "unconfirmed"]);
 const FINAL = new Set(["online", "failed", "cancelled", "missed"]);
 
-export type Picture = Pick<AttachedOut, "id" | "alt" | "width" | "height" | "thumbnail_url"> & { placeholder?: string };
-
-interface Kept { revision: number; text: string; pictures: Picture[]; accounts: string[]; options: Options }
+interface Kept { revision: number; writing: Writing; accounts: string[]; options: Options }
 
 export class Draft {
   id = $state<string | null>(null);
-  text = $state("");
-  pictures = $state<Picture[]>([]);
-  accounts = $state<string[]>([]);
-  options = $state<Options>({});
+  writing = $state.raw<Writing>(nothing());
+  accounts = $state.raw<string[]>([]);
+  options = $state.raw<Options>({});
 
   plan = $state.raw<PlanOut | null>(null);
   publications = $state.raw<PublicationOut[]>([]);
@@ -50,10 +50,9 @@ export class Draft {
   /** What would be saved now. */
   get body(): PostIn {
     return {
-      text: this.text,
-      media: this.pictures.map(({ id, alt }) => ({ id, alt })),
-      accounts: [...this.accounts],
-      options: $state.snapshot(this.options),
+      ...written(this.writing),
+      accounts: this.accounts,
+      options: completed(this.options),
     };
   }
 
@@ -66,7 +65,7 @@ export class Draft {
   }
 
   get isEmpty(): boolean {
-    return !this.text.trim() && this.pictures.length === 0;
+    return isEmpty(this.writing);
   }
 
   get isPlanned(): boolean {
@@ -77,7 +76,8 @@ export class Draft {
   get isFrozen(): boolean {
     const states = this.publications.map(({ state }) => state);
     const isOver = states.includes("online") && states.every((state) => FINAL.has(state));
-    return this.isPlanned && (isOver || states.some((state) => GOING_OUT.has(state)));
+    const isBegun = this.publications.some(isPartly);
+    return this.isPlanned && (isOver || isBegun || states.some((state) => GOING_OUT.has(state)));
   }
 
   /** What is not saved yet will be, without anybody doing anything. */
@@ -89,11 +89,27 @@ export class Draft {
     return this.options[platform] ?? {};
   }
 
-  setOption<K extends keyof PlatformOptions>(platform: string, name: K, value: PlatformOptions[K]): void {
-    const rest = { ...this.optionsOf(platform) };
-    if (value === undefined || value === "" || value === false) delete rest[name];
-    else rest[name] = value;
-    this.options = { ...this.options, [platform]: rest };
+  setOptions(platform: string, options: PlatformOptions): void {
+    this.options = { ...this.options, [platform]: options };
+  }
+
+  /** All parts as the variants `keys` have them; see `partsFor`. */
+  parts(keys: readonly string[]): Part[] {
+    return partsFor(this.writing, keys);
+  }
+
+  write(keys: readonly string[], parts: readonly Part[]): void {
+    this.writing = withParts(this.writing, keys, parts);
+  }
+
+  /** One part of them as it is now, with some of it changed. */
+  revise(keys: readonly string[], key: number, change: (part: Part) => Partial<Part>): void {
+    this.write(keys, this.parts(keys).map((part) => (part.key === key ? { ...part, ...change(part) } : part)));
+  }
+
+  /** The same as it would be without its own. */
+  conform(key: string): void {
+    this.writing = without(this.writing, key);
   }
 
   /** Reads the post (or `copy`, to begin a new one from it) and what this tab kept of it. Returns what stops listening. */
@@ -188,8 +204,7 @@ export class Draft {
   }
 
   #copy(from: PostOut): void {
-    this.text = from.text;
-    this.pictures = from.media;
+    this.writing = writingOf(from, this.writing);
     this.accounts = from.accounts;
     this.options = from.options;
   }
@@ -210,14 +225,16 @@ export class Draft {
   #restore(): void {
     const kept = sessionStorage.getItem(this.#place);
     if (!kept) return;
-    const { revision, text, pictures, accounts, options } = JSON.parse(kept) as Kept;
-    Object.assign(this, { text, pictures, accounts, options });
+    const { revision, writing, accounts, options } = JSON.parse(kept) as Kept;
+    this.writing = rekeyed(writing);
+    this.accounts = accounts;
+    this.options = options;
     if (this.id) this.#revision = Math.min(this.#revision, revision); // an older one: the server will say that it changed
   }
 
   #kept(): Kept {
-    const { text, pictures, accounts, options } = this;
-    return $state.snapshot({ revision: this.#revision, text, pictures, accounts, options });
+    const { writing, accounts, options } = this;
+    return { revision: this.#revision, writing, accounts, options };
   }
 
   #later(wait: number): void {

@@ -24,8 +24,10 @@ export const accounts = {
   },
   read: (account_id: string) => got(api.GET("/api/v1/accounts/{account_id}", { params: { path: { account_id } } })),
   connect: (platform: string, server: string, realm: Realm) => got(api.POST("/api/v1/connections", { body: { platform, server, realm } })),
-  answer: (platform: string, body: { code?: string; state: string; error?: string }) =>
+  answer: (platform: string, body: { code?: string; state: string; error?: string; iss?: string }) =>
     got(api.POST("/api/v1/connections/{platform}/answer", { params: { path: { platform } }, body })),
+  /** Takes over what was found by answering. */
+  link: (found_id: string) => got(api.POST("/api/v1/connections/{found_id}/account", { params: { path: { found_id } } })),
   disconnect: (account_id: string) => got(api.DELETE("/api/v1/accounts/{account_id}", { params: { path: { account_id } } })),
 };
 
@@ -51,6 +53,8 @@ export const posts = {
   remove: (post_id: string, revision: number) =>
     got(api.DELETE("/api/v1/posts/{post_id}", { params: { path: { post_id }, query: { revision } } })),
   check: (body: PostIn, signal: AbortSignal) => got(api.POST("/api/v1/posts/checks", { body, signal })),
+  split: (account_id: string, text: string, numbered: boolean, signal: AbortSignal) =>
+    got(api.POST("/api/v1/posts/splits", { body: { account_id, text, numbered }, signal })).then(({ parts }) => parts),
   plan: (post_id: string, revision: number, when: PlanIn) =>
     post(got(api.PUT("/api/v1/posts/{post_id}/plan", { params: { path: { post_id } }, body: { revision, ...when } }))),
   cancel: (post_id: string, revision: number) =>

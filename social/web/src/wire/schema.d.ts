@@ -74,6 +74,161 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/sessions/{session_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** Sign out somewhere */
+        delete: operations["ApiV1SessionsSessionIdEnd"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/sessions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Where am I signed in? */
+        get: operations["ApiV1SessionsList"];
+        put?: never;
+        post?: never;
+        /** Sign out everywhere else */
+        delete: operations["ApiV1SessionsEndOthers"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/members/{user_id}/role": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /** Change a role */
+        put: operations["ApiV1MembersUserIdRoleChange"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/members": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** All members */
+        get: operations["ApiV1MembersList"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/members/{user_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** Remove a member, or leave */
+        delete: operations["ApiV1MembersUserIdRemove"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/invitations/acceptances": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Accept an invitation */
+        post: operations["ApiV1InvitationsAcceptancesAccept"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/invitations": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Open invitations */
+        get: operations["ApiV1InvitationsList"];
+        put?: never;
+        /** Invite somebody */
+        post: operations["ApiV1InvitationsInvite"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/invitations/readings": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** What does a link lead to? */
+        post: operations["ApiV1InvitationsReadingsRead"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/invitations/{invitation_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** Withdraw an invitation */
+        delete: operations["ApiV1InvitationsInvitationIdWithdraw"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/platforms": {
         parameters: {
             query?: never;
@@ -102,6 +257,57 @@ export interface paths {
         put?: never;
         /** Come back from the platform */
         post: operations["ApiV1ConnectionsPlatformAnswerAnswer"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/connections/{found_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** Do not link what was found */
+        delete: operations["ApiV1ConnectionsFoundIdDrop"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/connections/{found_id}/account": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Link what was found */
+        post: operations["ApiV1ConnectionsFoundIdAccountLink"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/connections/password": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Sign in to an account */
+        post: operations["ApiV1ConnectionsPasswordLogin"];
         delete?: never;
         options?: never;
         head?: never;
@@ -154,6 +360,23 @@ export interface paths {
         get: operations["ApiV1AccountsList"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/accounts/{account_id}/readings": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Read an account anew */
+        post: operations["ApiV1AccountsAccountIdReadingsReadNow"];
         delete?: never;
         options?: never;
         head?: never;
@@ -264,6 +487,23 @@ export interface paths {
         post?: never;
         /** Delete a post */
         delete: operations["ApiV1PostsPostIdRemove"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/posts/splits": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Make it a thread */
+        post: operations["ApiV1PostsSplitsSplit"];
+        delete?: never;
         options?: never;
         head?: never;
         patch?: never;
@@ -427,6 +667,15 @@ export interface paths {
 export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
+        /** AcceptanceIn */
+        AcceptanceIn: {
+            token: string;
+            name?: string | null;
+            /** @description an e-mail address */
+            email?: string | null;
+            password?: string | null;
+            zone?: string | null;
+        };
         /** AccountOut */
         AccountOut: {
             id: string;
@@ -441,9 +690,13 @@ export interface components {
             /** @enum {string} */
             state: "connected" | "disconnected";
             reason: components["schemas"]["accounts_documents_Reason"] | null;
+            health: components["schemas"]["HealthOut"];
+            token_ends_at: string | null;
             limits: components["schemas"]["LimitsOut"];
             /** Format: date-time */
             connected_at: string;
+            /** Format: date-time */
+            read_at: string;
         };
         /** Alive */
         Alive: {
@@ -455,6 +708,7 @@ export interface components {
             state: string;
             code?: string | null;
             error?: string | null;
+            iss?: string | null;
         };
         /** Attached */
         Attached: {
@@ -476,6 +730,7 @@ export interface components {
         AttemptOut: {
             n: number;
             rev: number;
+            part: number;
             /** Format: date-time */
             sent_at: string;
             /** Format: date-time */
@@ -491,6 +746,29 @@ export interface components {
         Author: {
             id: string;
             name: string;
+        };
+        /** BlueskyCard */
+        BlueskyCard: {
+            url: string;
+            /** @default  */
+            title?: string;
+            /** @default  */
+            description?: string;
+        };
+        /** BlueskyOptions */
+        BlueskyOptions: {
+            /** @default [] */
+            languages?: (string | unknown)[];
+            /** @default [] */
+            labels?: (("sexual" | "nudity" | "porn" | "graphic-media") | unknown)[];
+            /** @default [] */
+            tags?: (string | unknown)[];
+            card?: components["schemas"]["BlueskyCard"] | null;
+            quote?: string | null;
+            reply_to?: string | null;
+            replies_from?: ("mentioned" | "followers" | "followed")[] | null;
+            /** @default true */
+            quotes_allowed?: boolean;
         };
         /** ConnectionIn */
         ConnectionIn: {
@@ -509,6 +787,23 @@ export interface components {
             /** Format: date-time */
             expires_at: string;
         };
+        /** FoundOut */
+        FoundOut: {
+            id: string;
+            platform: string;
+            /** @enum {string} */
+            realm: "live" | "sandbox";
+            server: string;
+            handle: string;
+            name: string;
+            avatar_url: string | null;
+            profile_url: string | null;
+            already: boolean;
+            elsewhere: boolean;
+            warnings: string[];
+            /** Format: date-time */
+            expires_at: string;
+        };
         /** Health */
         Health: {
             ready: boolean;
@@ -520,11 +815,47 @@ export interface components {
             waiting: number | null;
             overdue: components["schemas"]["Overdue"] | null;
         };
+        /** HealthOut */
+        HealthOut: {
+            /** @enum {string} */
+            state: "good" | "ending" | "lost";
+            text: string | null;
+        };
+        /** InvitationIn */
+        InvitationIn: {
+            role: components["schemas"]["Role"];
+            /** @default  */
+            note?: string;
+        };
+        /** InvitationMade */
+        InvitationMade: {
+            id: string;
+            role: components["schemas"]["Role"];
+            note: string;
+            invited_by: string;
+            /** Format: date-time */
+            created_at: string;
+            /** Format: date-time */
+            expires_at: string;
+            link: string;
+        };
+        /** InvitationOut */
+        InvitationOut: {
+            id: string;
+            role: components["schemas"]["Role"];
+            note: string;
+            invited_by: string;
+            /** Format: date-time */
+            created_at: string;
+            /** Format: date-time */
+            expires_at: string;
+        };
         /** LimitsOut */
         LimitsOut: {
             text: number;
             /** @enum {string} */
-            counted_as: "graphemes" | "characters" | "utf16";
+            counted_as: "graphemes" | "characters" | "utf16" | "weighted";
+            text_bytes: number | null;
             url_length: number | null;
             mentions_without_domain: boolean;
             media: number;
@@ -532,6 +863,11 @@ export interface components {
             image_bytes: number;
             image_pixels: number | null;
             image_types: string[];
+            animated_bytes: number | null;
+            /** @enum {string} */
+            animated: "like-any" | "alone" | "still";
+            text_needed: boolean;
+            thread: number;
         };
         /** MastodonOptions */
         MastodonOptions: {
@@ -545,6 +881,17 @@ export interface components {
             sensitive?: boolean;
             /** @default  */
             spoiler?: string;
+            poll?: components["schemas"]["MastodonPoll"] | null;
+        };
+        /** MastodonPoll */
+        MastodonPoll: {
+            options: (string | unknown)[];
+            /** @default 86400 */
+            expires_in?: number;
+            /** @default false */
+            multiple?: boolean;
+            /** @default false */
+            hide_totals?: boolean;
         };
         /** Me */
         Me: {
@@ -572,15 +919,37 @@ export interface components {
             /** Format: date-time */
             created_at: string;
         };
+        /** MemberOut */
+        MemberOut: {
+            id: string;
+            name: string;
+            email: string;
+            role: components["schemas"]["Role"];
+            /** Format: date-time */
+            joined_at: string;
+            you: boolean;
+        };
+        /** MissingOut */
+        MissingOut: {
+            settings: string[];
+            redirect_address: string;
+        };
         /** Options */
         Options: {
             mastodon?: components["schemas"]["MastodonOptions"];
+            bluesky?: components["schemas"]["BlueskyOptions"];
+            x?: components["schemas"]["XOptions"];
         };
         /** Overdue */
         Overdue: {
             state: components["schemas"]["State"];
             next_at: string;
             seconds: number;
+        };
+        /** PageWay */
+        PageWay: {
+            /** @constant */
+            kind: "page";
         };
         /** Page[AccountOut] */
         "Page_social.api.accounts.AccountOut_": {
@@ -601,6 +970,44 @@ export interface components {
         "Page_social.publishing.shown.PublicationOut_": {
             items: components["schemas"]["PublicationOut"][];
             next: string | null;
+        };
+        /** PartIn */
+        PartIn: {
+            text: string;
+            /** @default [] */
+            media?: (components["schemas"]["Attached"] | unknown)[];
+        };
+        /** PartLength */
+        PartLength: {
+            length: number;
+            limit: number;
+        };
+        /** PartOut */
+        PartOut: {
+            text: string;
+            media: components["schemas"]["AttachedOut"][];
+        };
+        /** PasswordIn */
+        PasswordIn: {
+            platform: string;
+            /** @default  */
+            server?: string;
+            /**
+             * @default live
+             * @enum {string}
+             */
+            realm?: "live" | "sandbox";
+            name: string;
+            secret: string;
+        };
+        /** PasswordWay */
+        PasswordWay: {
+            name: string;
+            secret: string;
+            where: string;
+            address: string | null;
+            /** @constant */
+            kind: "password";
         };
         /** PlanIn */
         PlanIn: {
@@ -628,11 +1035,16 @@ export interface components {
         PlatformOut: {
             name: string;
             title: string;
+            ways: (components["schemas"]["PageWay"] | components["schemas"]["PasswordWay"])[];
             asks_server: boolean;
+            usual_server: string | null;
             sandbox_server: string | null;
+            ready: boolean;
+            missing: components["schemas"]["MissingOut"] | null;
+            limits: components["schemas"]["LimitsOut"];
             text_limit: number;
             /** @enum {string} */
-            counted_as: "graphemes" | "characters" | "utf16";
+            counted_as: "graphemes" | "characters" | "utf16" | "weighted";
             media_limit: number;
             alt_limit: number;
             visibilities: string[];
@@ -640,7 +1052,13 @@ export interface components {
         /** PostEdit */
         PostEdit: {
             text: string;
-            media?: components["schemas"]["Attached"][];
+            /** @default [] */
+            media?: (components["schemas"]["Attached"] | unknown)[];
+            /** @default [] */
+            thread?: (components["schemas"]["PartIn"] | unknown)[];
+            variants?: {
+                [key: string]: components["schemas"]["VariantIn"];
+            };
             accounts?: string[];
             options?: components["schemas"]["Options"];
             revision: number;
@@ -648,7 +1066,13 @@ export interface components {
         /** PostIn */
         PostIn: {
             text: string;
-            media?: components["schemas"]["Attached"][];
+            /** @default [] */
+            media?: (components["schemas"]["Attached"] | unknown)[];
+            /** @default [] */
+            thread?: (components["schemas"]["PartIn"] | unknown)[];
+            variants?: {
+                [key: string]: components["schemas"]["VariantIn"];
+            };
             accounts?: string[];
             options?: components["schemas"]["Options"];
         };
@@ -658,6 +1082,10 @@ export interface components {
             revision: number;
             text: string;
             media: components["schemas"]["AttachedOut"][];
+            thread: components["schemas"]["PartOut"][];
+            variants: {
+                [key: string]: components["schemas"]["VariantOut"];
+            };
             accounts: string[];
             options: {
                 [key: string]: unknown;
@@ -694,6 +1122,9 @@ export interface components {
             url: string | null;
             /** @enum {null|string} */
             evidence: "reply" | "lookup" | "person" | null;
+            parts: number;
+            parts_online: number;
+            part_urls: (string | null)[];
             notes: string[];
             excerpt: string;
             in_doubt: boolean;
@@ -730,6 +1161,9 @@ export interface components {
             url: string | null;
             /** @enum {null|string} */
             evidence: "reply" | "lookup" | "person" | null;
+            parts: number;
+            parts_online: number;
+            part_urls: (string | null)[];
             notes: string[];
             excerpt: string;
             in_doubt: boolean;
@@ -742,6 +1176,18 @@ export interface components {
             late_ms: number | null;
             /** Format: date-time */
             updated_at: string;
+        };
+        /** ReadingIn */
+        ReadingIn: {
+            token: string;
+        };
+        /** ReadingOut */
+        ReadingOut: {
+            workspace: string;
+            role: components["schemas"]["Role"];
+            invited_by: string;
+            /** Format: date-time */
+            expires_at: string;
         };
         /** Ready */
         Ready: {
@@ -757,6 +1203,23 @@ export interface components {
          * @enum {string}
          */
         Role: "owner" | "admin" | "editor" | "author" | "viewer";
+        /** RoleIn */
+        RoleIn: {
+            role: components["schemas"]["Role"];
+        };
+        /** SessionOut */
+        SessionOut: {
+            id: string;
+            current: boolean;
+            label: string;
+            user_agent: string;
+            /** Format: date-time */
+            created_at: string;
+            /** Format: date-time */
+            used_at: string;
+            /** Format: date-time */
+            ends_at: string;
+        };
         /** SetUpIn */
         SetUpIn: {
             token: string;
@@ -782,6 +1245,17 @@ export interface components {
             expires_at: string;
             me: components["schemas"]["Me"];
         };
+        /** SplitIn */
+        SplitIn: {
+            account_id: string;
+            text: string;
+            /** @default false */
+            numbered?: boolean;
+        };
+        /** SplitOut */
+        SplitOut: {
+            parts: string[];
+        };
         /**
          * State
          * @description Where a publication is. `processing` and `missed` are reached by platforms and policies that have them.
@@ -801,12 +1275,26 @@ export interface components {
             email: string;
             zone: string;
         };
+        /** VariantIn */
+        VariantIn: {
+            text?: string | null;
+            media?: components["schemas"]["Attached"][] | null;
+            thread?: components["schemas"]["PartIn"][] | null;
+        };
+        /** VariantOut */
+        VariantOut: {
+            text: string | null;
+            media: components["schemas"]["AttachedOut"][] | null;
+            thread: components["schemas"]["PartOut"][] | null;
+        };
         /** Verdict */
         Verdict: {
             account_id: string;
             length: number;
             limit: number;
+            parts: components["schemas"]["PartLength"][];
             problems: components["schemas"]["Wrong"][];
+            notes: string[];
         };
         /** VerdictIn */
         VerdictIn: {
@@ -837,6 +1325,60 @@ export interface components {
             pointer: string;
             detail: string;
             code: string;
+        };
+        /** XOptions */
+        XOptions: {
+            /**
+             * Who may answer
+             * @description Everyone unless said otherwise; of the first part.
+             * @default everyone
+             * @enum {string}
+             */
+            reply_settings?: "everyone" | "following" | "mentionedUsers" | "subscribers" | "verified";
+            /**
+             * In answer to
+             * @description The post that this answers: its address or its number.
+             * @default
+             */
+            reply_to?: string;
+            /**
+             * Quotes
+             * @description The post that this shows below its text: its address or its number.
+             * @default
+             */
+            quote?: string;
+            /**
+             * Poll
+             * @description Not together with pictures or a quote.
+             */
+            poll?: components["schemas"]["XPoll"] | null;
+            /**
+             * Made with AI
+             * @description Says at every part that AI made what it shows.
+             * @default false
+             */
+            made_with_ai?: boolean;
+            /**
+             * Paid partnership
+             * @description Says at every part that somebody paid for it.
+             * @default false
+             */
+            paid_partnership?: boolean;
+        };
+        /** XPoll */
+        XPoll: {
+            /**
+             * Answers
+             * @description Two to four, of up to 25 characters each.
+             * @default []
+             */
+            options?: string[];
+            /**
+             * Open for
+             * @description Minutes: 5 to 10,080, which is seven days.
+             * @default 1440
+             */
+            duration_minutes?: number;
         };
         /** Reason */
         accounts_documents_Reason: {
@@ -881,7 +1423,10 @@ export interface operations {
     ApiV1SessionRefreshRefresh: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description Taken, and without effect here: this answer is a secret or is not bound to anybody signed in, so it is not kept, and a repeat is a new request. */
+                "Idempotency-Key"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -921,7 +1466,10 @@ export interface operations {
     ApiV1SetupSetUp: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description Taken, and without effect here: this answer is a secret or is not bound to anybody signed in, so it is not kept, and a repeat is a new request. */
+                "Idempotency-Key"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -960,7 +1508,10 @@ export interface operations {
     ApiV1SessionSignIn: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description Taken, and without effect here: this answer is a secret or is not bound to anybody signed in, so it is not kept, and a repeat is a new request. */
+                "Idempotency-Key"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -1016,10 +1567,380 @@ export interface operations {
             };
         };
     };
-    ApiV1PlatformsList: {
+    ApiV1SessionsSessionIdEnd: {
         parameters: {
             query?: never;
             header?: never;
+            path: {
+                session_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, nothing follows */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Bad request syntax or unsupported method */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        status_code: number;
+                        detail: string;
+                        extra?: null | {
+                            [key: string]: unknown;
+                        } | unknown[];
+                    };
+                };
+            };
+        };
+    };
+    ApiV1SessionsList: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SessionOut"][];
+                };
+            };
+        };
+    };
+    ApiV1SessionsEndOthers: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, nothing follows */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    ApiV1MembersUserIdRoleChange: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The id of the workspace to act in, one of yours (`GET /me` lists them). Without it: the one joined first. */
+                "Social-Workspace"?: string;
+            };
+            path: {
+                user_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RoleIn"];
+            };
+        };
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MemberOut"];
+                };
+            };
+            /** @description Bad request syntax or unsupported method */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        status_code: number;
+                        detail: string;
+                        extra?: null | {
+                            [key: string]: unknown;
+                        } | unknown[];
+                    };
+                };
+            };
+        };
+    };
+    ApiV1MembersList: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The id of the workspace to act in, one of yours (`GET /me` lists them). Without it: the one joined first. */
+                "Social-Workspace"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MemberOut"][];
+                };
+            };
+        };
+    };
+    ApiV1MembersUserIdRemove: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The id of the workspace to act in, one of yours (`GET /me` lists them). Without it: the one joined first. */
+                "Social-Workspace"?: string;
+            };
+            path: {
+                user_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, nothing follows */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Bad request syntax or unsupported method */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        status_code: number;
+                        detail: string;
+                        extra?: null | {
+                            [key: string]: unknown;
+                        } | unknown[];
+                    };
+                };
+            };
+        };
+    };
+    ApiV1InvitationsAcceptancesAccept: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Taken, and without effect here: this answer is a secret or is not bound to anybody signed in, so it is not kept, and a repeat is a new request. */
+                "Idempotency-Key"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["AcceptanceIn"];
+            };
+        };
+        responses: {
+            /** @description Document created, URL follows */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SignedInOut"];
+                };
+            };
+            /** @description Bad request syntax or unsupported method */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        status_code: number;
+                        detail: string;
+                        extra?: null | {
+                            [key: string]: unknown;
+                        } | unknown[];
+                    };
+                };
+            };
+        };
+    };
+    ApiV1InvitationsList: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The id of the workspace to act in, one of yours (`GET /me` lists them). Without it: the one joined first. */
+                "Social-Workspace"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["InvitationOut"][];
+                };
+            };
+        };
+    };
+    ApiV1InvitationsInvite: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The id of the workspace to act in, one of yours (`GET /me` lists them). Without it: the one joined first. */
+                "Social-Workspace"?: string;
+                /** @description Taken, and without effect here: this answer is a secret or is not bound to anybody signed in, so it is not kept, and a repeat is a new request. */
+                "Idempotency-Key"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["InvitationIn"];
+            };
+        };
+        responses: {
+            /** @description Document created, URL follows */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["InvitationMade"];
+                };
+            };
+            /** @description Bad request syntax or unsupported method */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        status_code: number;
+                        detail: string;
+                        extra?: null | {
+                            [key: string]: unknown;
+                        } | unknown[];
+                    };
+                };
+            };
+        };
+    };
+    ApiV1InvitationsReadingsRead: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Taken, and without effect here: this answer is a secret or is not bound to anybody signed in, so it is not kept, and a repeat is a new request. */
+                "Idempotency-Key"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ReadingIn"];
+            };
+        };
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ReadingOut"];
+                };
+            };
+            /** @description Bad request syntax or unsupported method */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        status_code: number;
+                        detail: string;
+                        extra?: null | {
+                            [key: string]: unknown;
+                        } | unknown[];
+                    };
+                };
+            };
+        };
+    };
+    ApiV1InvitationsInvitationIdWithdraw: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The id of the workspace to act in, one of yours (`GET /me` lists them). Without it: the one joined first. */
+                "Social-Workspace"?: string;
+            };
+            path: {
+                invitation_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, nothing follows */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Bad request syntax or unsupported method */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        status_code: number;
+                        detail: string;
+                        extra?: null | {
+                            [key: string]: unknown;
+                        } | unknown[];
+                    };
+                };
+            };
+        };
+    };
+    ApiV1PlatformsList: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The id of the workspace to act in, one of yours (`GET /me` lists them). Without it: the one joined first. */
+                "Social-Workspace"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -1039,7 +1960,12 @@ export interface operations {
     ApiV1ConnectionsPlatformAnswerAnswer: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description The id of the workspace to act in, one of yours (`GET /me` lists them). Without it: the one joined first. */
+                "Social-Workspace"?: string;
+                /** @description A key of your own making, such as a UUID, new for every new request. Within 24 hours the same request with the same key happens once: its answer comes again, with the header `Idempotency-Replayed: true`. 409 with `Retry-After` while it is being handled, 422 with another path or body. An answer of 500 and above, 401 or 429 is not kept: then the request may be repeated with the key. */
+                "Idempotency-Key"?: string;
+            };
             path: {
                 platform: string;
             };
@@ -1050,6 +1976,86 @@ export interface operations {
                 "application/json": components["schemas"]["AnswerIn"];
             };
         };
+        responses: {
+            /** @description Document created, URL follows */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FoundOut"];
+                };
+            };
+            /** @description Bad request syntax or unsupported method */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        status_code: number;
+                        detail: string;
+                        extra?: null | {
+                            [key: string]: unknown;
+                        } | unknown[];
+                    };
+                };
+            };
+        };
+    };
+    ApiV1ConnectionsFoundIdDrop: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The id of the workspace to act in, one of yours (`GET /me` lists them). Without it: the one joined first. */
+                "Social-Workspace"?: string;
+            };
+            path: {
+                found_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, nothing follows */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Bad request syntax or unsupported method */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        status_code: number;
+                        detail: string;
+                        extra?: null | {
+                            [key: string]: unknown;
+                        } | unknown[];
+                    };
+                };
+            };
+        };
+    };
+    ApiV1ConnectionsFoundIdAccountLink: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The id of the workspace to act in, one of yours (`GET /me` lists them). Without it: the one joined first. */
+                "Social-Workspace"?: string;
+                /** @description A key of your own making, such as a UUID, new for every new request. Within 24 hours the same request with the same key happens once: its answer comes again, with the header `Idempotency-Replayed: true`. 409 with `Retry-After` while it is being handled, 422 with another path or body. An answer of 500 and above, 401 or 429 is not kept: then the request may be repeated with the key. */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                found_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
         responses: {
             /** @description Document created, URL follows */
             201: {
@@ -1077,10 +2083,59 @@ export interface operations {
             };
         };
     };
+    ApiV1ConnectionsPasswordLogin: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The id of the workspace to act in, one of yours (`GET /me` lists them). Without it: the one joined first. */
+                "Social-Workspace"?: string;
+                /** @description A key of your own making, such as a UUID, new for every new request. Within 24 hours the same request with the same key happens once: its answer comes again, with the header `Idempotency-Replayed: true`. 409 with `Retry-After` while it is being handled, 422 with another path or body. An answer of 500 and above, 401 or 429 is not kept: then the request may be repeated with the key. */
+                "Idempotency-Key"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PasswordIn"];
+            };
+        };
+        responses: {
+            /** @description Document created, URL follows */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FoundOut"];
+                };
+            };
+            /** @description Bad request syntax or unsupported method */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        status_code: number;
+                        detail: string;
+                        extra?: null | {
+                            [key: string]: unknown;
+                        } | unknown[];
+                    };
+                };
+            };
+        };
+    };
     ApiV1ConnectionsStart: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description The id of the workspace to act in, one of yours (`GET /me` lists them). Without it: the one joined first. */
+                "Social-Workspace"?: string;
+                /** @description Taken, and without effect here: this answer is a secret or is not bound to anybody signed in, so it is not kept, and a repeat is a new request. */
+                "Idempotency-Key"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -1119,7 +2174,10 @@ export interface operations {
     ApiV1AccountsAccountIdRead: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description The id of the workspace to act in, one of yours (`GET /me` lists them). Without it: the one joined first. */
+                "Social-Workspace"?: string;
+            };
             path: {
                 account_id: string;
             };
@@ -1156,7 +2214,10 @@ export interface operations {
     ApiV1AccountsAccountIdDisconnect: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description The id of the workspace to act in, one of yours (`GET /me` lists them). Without it: the one joined first. */
+                "Social-Workspace"?: string;
+            };
             path: {
                 account_id: string;
             };
@@ -1194,7 +2255,10 @@ export interface operations {
                 cursor?: string | null;
                 limit?: number;
             };
-            header?: never;
+            header?: {
+                /** @description The id of the workspace to act in, one of yours (`GET /me` lists them). Without it: the one joined first. */
+                "Social-Workspace"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -1226,10 +2290,55 @@ export interface operations {
             };
         };
     };
+    ApiV1AccountsAccountIdReadingsReadNow: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The id of the workspace to act in, one of yours (`GET /me` lists them). Without it: the one joined first. */
+                "Social-Workspace"?: string;
+                /** @description A key of your own making, such as a UUID, new for every new request. Within 24 hours the same request with the same key happens once: its answer comes again, with the header `Idempotency-Replayed: true`. 409 with `Retry-After` while it is being handled, 422 with another path or body. An answer of 500 and above, 401 or 429 is not kept: then the request may be repeated with the key. */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                account_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Document created, URL follows */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AccountOut"];
+                };
+            };
+            /** @description Bad request syntax or unsupported method */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        status_code: number;
+                        detail: string;
+                        extra?: null | {
+                            [key: string]: unknown;
+                        } | unknown[];
+                    };
+                };
+            };
+        };
+    };
     ApiV1MediaMediaIdRead: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description The id of the workspace to act in, one of yours (`GET /me` lists them). Without it: the one joined first. */
+                "Social-Workspace"?: string;
+            };
             path: {
                 media_id: string;
             };
@@ -1266,7 +2375,10 @@ export interface operations {
     ApiV1MediaMediaIdRemove: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description The id of the workspace to act in, one of yours (`GET /me` lists them). Without it: the one joined first. */
+                "Social-Workspace"?: string;
+            };
             path: {
                 media_id: string;
             };
@@ -1301,7 +2413,10 @@ export interface operations {
     ApiV1MediaMediaIdDescribe: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description The id of the workspace to act in, one of yours (`GET /me` lists them). Without it: the one joined first. */
+                "Social-Workspace"?: string;
+            };
             path: {
                 media_id: string;
             };
@@ -1345,7 +2460,10 @@ export interface operations {
                 cursor?: string | null;
                 limit?: number;
             };
-            header?: never;
+            header?: {
+                /** @description The id of the workspace to act in, one of yours (`GET /me` lists them). Without it: the one joined first. */
+                "Social-Workspace"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -1382,7 +2500,12 @@ export interface operations {
             query?: {
                 name?: string;
             };
-            header?: never;
+            header?: {
+                /** @description The id of the workspace to act in, one of yours (`GET /me` lists them). Without it: the one joined first. */
+                "Social-Workspace"?: string;
+                /** @description A key of your own making, such as a UUID, new for every new request. Within 24 hours the same request with the same key happens once: its answer comes again, with the header `Idempotency-Replayed: true`. 409 with `Retry-After` while it is being handled, 422 with another path or body. An answer of 500 and above, 401 or 429 is not kept: then the request may be repeated with the key. */
+                "Idempotency-Key"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -1422,7 +2545,10 @@ export interface operations {
     ApiV1PostsPostIdPlanPlan: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description The id of the workspace to act in, one of yours (`GET /me` lists them). Without it: the one joined first. */
+                "Social-Workspace"?: string;
+            };
             path: {
                 post_id: string;
             };
@@ -1465,7 +2591,10 @@ export interface operations {
             query: {
                 revision: number;
             };
-            header?: never;
+            header?: {
+                /** @description The id of the workspace to act in, one of yours (`GET /me` lists them). Without it: the one joined first. */
+                "Social-Workspace"?: string;
+            };
             path: {
                 post_id: string;
             };
@@ -1502,7 +2631,12 @@ export interface operations {
     ApiV1PostsChecksCheck: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description The id of the workspace to act in, one of yours (`GET /me` lists them). Without it: the one joined first. */
+                "Social-Workspace"?: string;
+                /** @description A key of your own making, such as a UUID, new for every new request. Within 24 hours the same request with the same key happens once: its answer comes again, with the header `Idempotency-Replayed: true`. 409 with `Retry-After` while it is being handled, 422 with another path or body. An answer of 500 and above, 401 or 429 is not kept: then the request may be repeated with the key. */
+                "Idempotency-Key"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -1545,7 +2679,10 @@ export interface operations {
                 cursor?: string | null;
                 limit?: number;
             };
-            header?: never;
+            header?: {
+                /** @description The id of the workspace to act in, one of yours (`GET /me` lists them). Without it: the one joined first. */
+                "Social-Workspace"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -1580,7 +2717,12 @@ export interface operations {
     ApiV1PostsCreate: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description The id of the workspace to act in, one of yours (`GET /me` lists them). Without it: the one joined first. */
+                "Social-Workspace"?: string;
+                /** @description A key of your own making, such as a UUID, new for every new request. Within 24 hours the same request with the same key happens once: its answer comes again, with the header `Idempotency-Replayed: true`. 409 with `Retry-After` while it is being handled, 422 with another path or body. An answer of 500 and above, 401 or 429 is not kept: then the request may be repeated with the key. */
+                "Idempotency-Key"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -1619,7 +2761,10 @@ export interface operations {
     ApiV1PostsPostIdRead: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description The id of the workspace to act in, one of yours (`GET /me` lists them). Without it: the one joined first. */
+                "Social-Workspace"?: string;
+            };
             path: {
                 post_id: string;
             };
@@ -1656,7 +2801,10 @@ export interface operations {
     ApiV1PostsPostIdSave: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description The id of the workspace to act in, one of yours (`GET /me` lists them). Without it: the one joined first. */
+                "Social-Workspace"?: string;
+            };
             path: {
                 post_id: string;
             };
@@ -1699,7 +2847,10 @@ export interface operations {
             query: {
                 revision: number;
             };
-            header?: never;
+            header?: {
+                /** @description The id of the workspace to act in, one of yours (`GET /me` lists them). Without it: the one joined first. */
+                "Social-Workspace"?: string;
+            };
             path: {
                 post_id: string;
             };
@@ -1731,10 +2882,59 @@ export interface operations {
             };
         };
     };
+    ApiV1PostsSplitsSplit: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The id of the workspace to act in, one of yours (`GET /me` lists them). Without it: the one joined first. */
+                "Social-Workspace"?: string;
+                /** @description A key of your own making, such as a UUID, new for every new request. Within 24 hours the same request with the same key happens once: its answer comes again, with the header `Idempotency-Replayed: true`. 409 with `Retry-After` while it is being handled, 422 with another path or body. An answer of 500 and above, 401 or 429 is not kept: then the request may be repeated with the key. */
+                "Idempotency-Key"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SplitIn"];
+            };
+        };
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SplitOut"];
+                };
+            };
+            /** @description Bad request syntax or unsupported method */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        status_code: number;
+                        detail: string;
+                        extra?: null | {
+                            [key: string]: unknown;
+                        } | unknown[];
+                    };
+                };
+            };
+        };
+    };
     ApiV1PublicationsPublicationIdAttemptsAgain: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description The id of the workspace to act in, one of yours (`GET /me` lists them). Without it: the one joined first. */
+                "Social-Workspace"?: string;
+                /** @description A key of your own making, such as a UUID, new for every new request. Within 24 hours the same request with the same key happens once: its answer comes again, with the header `Idempotency-Replayed: true`. 409 with `Retry-After` while it is being handled, 422 with another path or body. An answer of 500 and above, 401 or 429 is not kept: then the request may be repeated with the key. */
+                "Idempotency-Key"?: string;
+            };
             path: {
                 publication_id: string;
             };
@@ -1778,7 +2978,10 @@ export interface operations {
                 cursor?: string | null;
                 limit?: number;
             };
-            header?: never;
+            header?: {
+                /** @description The id of the workspace to act in, one of yours (`GET /me` lists them). Without it: the one joined first. */
+                "Social-Workspace"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -1813,7 +3016,10 @@ export interface operations {
     ApiV1PublicationsPublicationIdPlanMove: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description The id of the workspace to act in, one of yours (`GET /me` lists them). Without it: the one joined first. */
+                "Social-Workspace"?: string;
+            };
             path: {
                 publication_id: string;
             };
@@ -1854,7 +3060,10 @@ export interface operations {
     ApiV1PublicationsPublicationIdPlanCancel: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description The id of the workspace to act in, one of yours (`GET /me` lists them). Without it: the one joined first. */
+                "Social-Workspace"?: string;
+            };
             path: {
                 publication_id: string;
             };
@@ -1891,7 +3100,10 @@ export interface operations {
     ApiV1PublicationsPublicationIdRead: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description The id of the workspace to act in, one of yours (`GET /me` lists them). Without it: the one joined first. */
+                "Social-Workspace"?: string;
+            };
             path: {
                 publication_id: string;
             };
@@ -1928,7 +3140,12 @@ export interface operations {
     ApiV1PublicationsPublicationIdVerdictVerdict: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description The id of the workspace to act in, one of yours (`GET /me` lists them). Without it: the one joined first. */
+                "Social-Workspace"?: string;
+                /** @description A key of your own making, such as a UUID, new for every new request. Within 24 hours the same request with the same key happens once: its answer comes again, with the header `Idempotency-Replayed: true`. 409 with `Retry-After` while it is being handled, 422 with another path or body. An answer of 500 and above, 401 or 429 is not kept: then the request may be repeated with the key. */
+                "Idempotency-Key"?: string;
+            };
             path: {
                 publication_id: string;
             };
@@ -1969,7 +3186,12 @@ export interface operations {
     ApiV1LiveTicketsIssue: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description The id of the workspace to act in, one of yours (`GET /me` lists them). Without it: the one joined first. */
+                "Social-Workspace"?: string;
+                /** @description Taken, and without effect here: this answer is a secret or is not bound to anybody signed in, so it is not kept, and a repeat is a new request. */
+                "Idempotency-Key"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -1989,7 +3211,10 @@ export interface operations {
     HealthDetails: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description The id of the workspace to act in, one of yours (`GET /me` lists them). Without it: the one joined first. */
+                "Social-Workspace"?: string;
+            };
             path?: never;
             cookie?: never;
         };

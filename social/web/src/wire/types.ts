@@ -13,14 +13,18 @@ export type Realm = Schemas["AccountOut"]["realm"];
 export type PlatformOut = Schemas["PlatformOut"];
 export type AccountOut = Schemas["AccountOut"];
 export type LimitsOut = Schemas["LimitsOut"];
+export type Counting = LimitsOut["counted_as"];
 
 export type MediaOut = Schemas["MediaOut"];
 export type AttachedOut = Schemas["AttachedOut"];
 
-/** What a post has on one platform beyond text and pictures; which of it, the platform says. */
-export type PlatformOptions = NonNullable<Schemas["Options"][keyof Schemas["Options"]]>;
+/** What a post has on one platform beyond text and pictures; which of it, the platform says (`options.ts`). */
+export type PlatformOptions = Record<string, unknown>;
 export type Options = Record<string, PlatformOptions>;
-export type PostIn = Required<Omit<Schemas["PostIn"], "options">> & { options: Options };
+export interface AttachedIn { id: string; alt: string }
+export interface PartIn { text: string; media: AttachedIn[] }
+export type VariantIn = Schemas["VariantIn"];
+export interface PostIn extends PartIn { thread: PartIn[]; variants: Record<string, VariantIn>; accounts: string[]; options: Options }
 export type PostOut = Omit<Schemas["PostOut"], "options"> & { options: Options };
 export type PlanOut = Schemas["PlanOut"];
 /** When: at once, or at a wall time in a zone (fold 1: the second of a doubled hour). */

@@ -1,0 +1,1 @@
+"""X, simulated: API v2 with its OAuth 2 pages, under `/x` of the origin."""
