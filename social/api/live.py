@@ -24,7 +24,9 @@ class LiveController(Controller):
     path = "/live"
     tags = ("live",)
 
-    @post("/tickets", summary="Get a ticket for a live connection", guards=[needs("viewer")], opt={"secret_answer": True})
+    @post(
+        "/tickets", summary="Get a ticket for a live connection", guards=[needs("viewer")], opt={"secret_answer": True}
+    )
     async def issue(self, caller: NamedDependency[Caller]) -> TicketOut:
         """Lets the caller hear what happens in the workspace they act in. Used once, within 30 seconds."""
         ticket, expires_at = await Ticket.issue(caller)

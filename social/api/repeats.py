@@ -80,7 +80,7 @@ class Repeats(ASGIMiddleware):
             return
         _check(key)
         await handler.authorize_connection(connection=ASGIConnection[Any, Any, Any, State](scope))
-        body = Body(receive, most=handler.resolve_request_max_body_size())
+        body = Body(receive, _announced(scope), most=handler.resolve_request_max_body_size())
         if not await body.known():  # too long or cut off: whoever handles it says so, and nothing comes of it
             await next_app(scope, body.receive, send)
             return
@@ -181,8 +181,9 @@ class Body:
     With `most` (bytes) it is read beforehand and handed on afterwards; without, it is handed on as it comes.
     """
 
-    def __init__(self, receive: Receive, most: int | None) -> None:
+    def __init__(self, receive: Receive, announced: int, most: int | None) -> None:
         self._receive = receive
+        self._announced = announced
         self._most = most
         self._read: list[HTTPReceiveMessage] = []
         self._hash = hashlib.sha256()
@@ -192,6 +193,8 @@ class Body:
         """Reads it if it is bounded. False if it is longer than that or was cut off."""
         if self._most is None:
             return True
+        if self._announced > self._most:
+            return False
         read = 0
         while self.digest is None:
             message = await self._next()
@@ -269,6 +272,12 @@ def _check(key: str) -> None:
     if not (0 < len(key) <= LONGEST and key.isascii() and key.isprintable()):
         detail = f"Use 1 to {LONGEST} printable ASCII characters, such as a new UUID for every new request."
         raise Invalid("This Idempotency-Key cannot be used.", [Wrong(f"/{KEY}", detail, "form")])
+
+
+def _announced(scope: Scope) -> int:
+    """How many bytes the body has, by its own account; 0 where it does not say."""
+    length = Headers.from_scope(scope).get("content-length", "")
+    return int(length) if length.isascii() and length.isdigit() else 0
 
 
 def _id(scope: Scope, key: str) -> str:

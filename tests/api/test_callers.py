@@ -27,6 +27,8 @@ PUBLIC = {
     "POST /api/v1/invitations/readings",
     "POST /api/v1/invitations/acceptances",
     "GET /connect/{platform:str}/client.json",
+    "GET /connect/{platform:str}",
+    "HEAD /connect/{platform:str}",
     "GET /health/live",
     "GET /health/ready",
     "GET /",

@@ -2,16 +2,24 @@
 
 import asyncio
 import itertools
+from datetime import timedelta
 
+import aiohttp
 import pytest
 from beanie import PydanticObjectId
 
 from social.backing import Backing
+from social.jobs.running import Running
+from social.moments import now, rfc3339
 from social.people.documents import Membership
 from social.people.invitations import Invitation
 from social.people.roles import STRENGTH, Role
 from tests.api.crowd import Someone, home, member, owner
 from tests.api.serving import Api
+from tests.api.test_tenancy import signed_in_elsewhere
+from tests.servers.commands import Commands, collection, conditions, scans
+from tests.servers.product import Person
+from tests.servers.sandbox import Sandbox
 
 
 async def told(backing: Backing) -> list[tuple[str, object, object, object]]:
@@ -131,6 +139,25 @@ async def test_a_change_counts_at_once_and_is_told(api: Api, backing: Backing) -
     ]
 
 
+async def test_what_a_removed_member_planned_stays_and_goes_out(
+    api: Api, backing: Backing, door: str, person: Person, sandbox: Sandbox, engine: Running
+) -> None:
+    account = await person.connect(sandbox)
+    me = await person.ask("GET", "/me")
+    async with aiohttp.ClientSession() as client:
+        bea = await signed_in_elsewhere(backing, client, door, Role.AUTHOR, workspace=me["workspace_id"], name="bea")
+        due = rfc3339(now() + timedelta(seconds=3))
+        post = await bea.plan(await bea.write("planned and gone", account["id"]), at=due)
+        [her] = [each["id"] for each in await person.ask("GET", "/members") if not each["you"]]
+        await person.ask("DELETE", f"/members/{her}")
+        await bea.ask("GET", "/posts", expect=403)
+
+    seen = await person.until(post, "online")
+
+    assert sandbox.texts() == ["planned and gone"]
+    assert seen["author"]["name"] == "bea"
+
+
 async def test_what_a_member_had_promised_goes_with_their_right_to(api: Api) -> None:
     ada = await owner(api)
     workspace = await home(ada)
@@ -152,3 +179,31 @@ async def test_nobody_with_such_an_id_is_there(api: Api) -> None:
         assert (await ada.ask("DELETE", f"/members/{id}")).problem == "not-found"
     answer = await ada.ask("PUT", f"/members/{ada.id}/role", json={"role": "emperor", "user_id": "x"})
     assert {each["code"] for each in answer.json["errors"]} == {"choice", "unknown"}
+
+
+async def test_every_query_on_people_has_its_index(api: Api, backing: Backing, commands: Commands) -> None:
+    ada = await owner(api)
+    bea = await member(api, await home(ada), Role.ADMIN, "bea")
+    made = [(await ada.ask("POST", "/invitations", json={"role": "viewer"})).json for _ in range(2)]
+    for path in ("/members", "/invitations", "/sessions", "/me"):
+        await ada.ask("GET", path)
+    await ada.ask("DELETE", f"/invitations/{made[1]['id']}")
+    token = made[0]["link"].partition("#")[2]
+    await api.ask("POST", "/invitations/readings", json={"token": token})
+    await ada.ask("POST", "/invitations/acceptances", json={"token": token})
+    new = {"name": "Cyd", "email": "cyd@example.org", "password": "four words in a row", "zone": "UTC"}
+    cyd = (await api.ask("POST", "/invitations/acceptances", json={"token": token, **new})).json["me"]["user"]["id"]
+    await ada.ask("PUT", f"/members/{ada.id}/role", json={"role": "viewer"})
+    await ada.ask("PUT", f"/members/{bea.id}/role", json={"role": "author"})
+    await ada.ask("DELETE", f"/members/{cyd}")
+    [hers] = (await bea.ask("GET", "/sessions")).json
+    await bea.ask("DELETE", "/sessions")
+    await bea.ask("DELETE", f"/sessions/{hers['id']}")
+    commands.listening = False
+
+    of_people = {"users", "workspaces", "memberships", "invitations", "sessions", "tries"}
+    asked = [each for each in commands.seen.values() if collection(each) in of_people and conditions(each)]
+    assert {collection(each) for each in asked} == of_people
+    assert len(asked) >= 20
+    for command in asked:
+        assert scans(await backing.db.command("explain", command, verbosity="queryPlanner")) == [], command

@@ -24,7 +24,7 @@ from social.platforms.contract import Content, Limits, Part, Platform, Prepared
 from social.platforms.limits import length
 from social.posts.check import problems
 from tests.pictures import gif
-from tests.platforms.rigs import RIGS, Rig, following
+from tests.platforms.rigs import RIGS, Rig, following, where
 from tests.servers.sandbox import Person, Sandbox
 
 HELLO = Content(text="hello")
@@ -218,10 +218,9 @@ async def test_words_for_a_picture_may_be_as_long_as_the_account_says(rig: Rig) 
             await rig.prepared(person, Content(text="a", media=(rig.picture("x" * (limits.alt + 1)),)))
 
 
+@where(lambda rig, _: not rig.takes_empty)  # ours refuses it before it is planned, wherever it goes
 @pytest.mark.parametrize("content", [Content(text=""), Content(text=" \n ")])
 async def test_nothing_is_no_post(content: Content, rig: Rig) -> None:
-    if rig.takes_empty:
-        pytest.skip("the platform takes an empty post; we refuse it before it is planned")
     with pytest.raises(Rejected) as refused:
         await rig.published(rig.person(), content)
     assert refused.value.facts["said"]
@@ -233,10 +232,19 @@ async def test_nothing_is_no_post(content: Content, rig: Rig) -> None:
 ACTS = ("identify", "prepare", "ready", "publish", "find", "delete")
 
 
+def acting(*names: str) -> pytest.MarkDecorator:
+    """Runs a test for each of these functions on every platform that asks its server something in it."""
+    asked = [
+        pytest.param(PLATFORMS[platform], name, id=f"{platform}-{name}")
+        for platform, rig in RIGS.items()
+        for name in names
+        if name not in rig.silent
+    ]
+    return pytest.mark.parametrize(("rig", "name"), asked, indirect=["rig"])
+
+
 async def act(name: str, rig: Rig, person: Any) -> Callable[[], Awaitable[object]]:
     """One of a platform's functions, ready to be called once trouble has begun."""
-    if name in rig.silent:
-        pytest.skip(f"{rig.platform.title} is not asked anything for {name}")
     content = Content(text="with a picture", media=(rig.slow_picture(),))
     turn = await rig.turn(person, content)
     hello = await rig.turn(person, HELLO)
@@ -256,29 +264,29 @@ async def act(name: str, rig: Rig, person: Any) -> Callable[[], Awaitable[object
     }[name]
 
 
-@pytest.mark.parametrize("name", ACTS)
+@acting(*ACTS)
 async def test_a_dead_token_is_renewed_or_asks_for_the_person(name: str, rig: Rig) -> None:
-    acting = await act(name, rig, rig.person())
+    it = await act(name, rig, rig.person())
     rig.sandbox.trouble(all={"dead_token": True})
     with pytest.raises((Disconnected, TokenExpired)):
-        await acting()
+        await it()
 
 
-@pytest.mark.parametrize("name", ACTS)
+@acting(*ACTS)
 async def test_a_missing_scope_asks_for_the_person(name: str, rig: Rig) -> None:
-    acting = await act(name, rig, rig.person())
+    it = await act(name, rig, rig.person())
     rig.sandbox.trouble(all={"missing_scope": True})
     with pytest.raises(Rejected if name in rig.scope_unsaid else Disconnected) as refused:
-        await acting()
+        await it()
     assert refused.value.facts["status"] == 403
 
 
-@pytest.mark.parametrize("name", ACTS)
+@acting(*ACTS)
 async def test_a_spent_quota_is_waited_for(name: str, rig: Rig) -> None:
-    acting = await act(name, rig, rig.person())
+    it = await act(name, rig, rig.person())
     rig.sandbox.trouble(all={"status": 429, "reset_in": 40})
     with pytest.raises(QuotaSpent) as spent:
-        await acting()
+        await it()
     assert timedelta(seconds=30) < spent.value.until - datetime.now(UTC) < timedelta(seconds=50)
 
 
@@ -296,13 +304,13 @@ LOST: dict[str, dict[str, Any]] = {
 }
 
 
-@pytest.mark.parametrize("name", [name for name in ACTS if name not in ("publish", "delete")])
+@acting("identify", "prepare", "ready", "find")
 @pytest.mark.parametrize("lost", LOST.values(), ids=LOST)
 async def test_a_lost_answer_before_the_commit_is_asked_for_again(lost: dict[str, Any], name: str, rig: Rig) -> None:
-    acting = await act(name, rig, rig.person())
+    it = await act(name, rig, rig.person())
     rig.sandbox.trouble(all=lost)
     with pytest.raises(RetryLater) as later:
-        await acting()
+        await it()
     assert later.value.sentence.endswith(".")
 
 
@@ -419,9 +427,8 @@ async def test_a_failed_upload_leaves_what_was_uploaded_before(rig: Rig) -> None
     assert max(len(prepared.media) for prepared in saved) == 1
 
 
+@where(lambda rig, _: rig.looks_into_files)  # our own intake has looked into it, wherever it goes
 async def test_what_is_no_picture_is_refused_with_what_to_do(rig: Rig) -> None:
-    if not rig.looks_into_files:
-        pytest.skip("the platform stores what it is given; our own intake has looked into it")
     content = Content(text="hello", media=(rig.picture(body=b"this is no picture"),))
     with pytest.raises(Rejected) as refused:
         await rig.published(rig.person(), content)

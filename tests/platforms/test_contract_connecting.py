@@ -11,7 +11,7 @@ from social.errors import Disconnected, PlatformError, Rejected, RetryLater, Tok
 from social.platforms import dpop, oauth
 from social.platforms.calls import Call
 from social.platforms.contract import App, Content, Endpoints, Token
-from tests.platforms.rigs import Rig
+from tests.platforms.rigs import Rig, where
 from tests.platforms.test_contract import LOST
 
 REDIRECT = "http://127.0.0.1:9/connect"
@@ -69,12 +69,6 @@ async def renewed(rig: Rig, started: Begun, token: Token) -> Token:
     return await oauth.refresh(rig.platform, rig.call(), started.where, started.asked.app, token)
 
 
-@pytest.fixture(autouse=True)
-def _has_a_page(rig: Rig) -> None:
-    if rig.platform.oauth is None:
-        pytest.skip(f"{rig.platform.title} has no page for this")
-
-
 async def test_an_account_is_connected_through_the_consent_page(rig: Rig) -> None:
     _, token = await connected(rig)
     who = await rig.platform.identify(rig.call(token=token))
@@ -112,10 +106,10 @@ async def test_a_code_is_worth_nothing_without_its_verifier(rig: Rig) -> None:
         await oauth.exchange(rig.platform, rig.call(), started.where, other, code)
 
 
+@where(lambda rig, _: rig.renews)
 async def test_a_token_is_renewed_and_the_old_refresh_token_is_no_good(rig: Rig) -> None:
     started, token = await connected(rig)
-    if token.refresh is None:
-        pytest.skip(f"{rig.platform.title} has no refresh tokens")
+    assert token.refresh is not None
     new = await renewed(rig, started, token)
     assert new.access != token.access
     assert (new.scopes, new.key, new.kind) == (token.scopes, token.key, token.kind)
@@ -145,9 +139,9 @@ async def test_a_lost_answer_while_connecting_says_what_to_do(lost: dict[str, An
 # By a password
 
 
+@where(lambda _, platform: platform.login is not None)
 async def test_a_password_made_for_this_opens_the_account(rig: Rig) -> None:
-    if rig.platform.login is None:
-        pytest.skip(f"{rig.platform.title} takes no password")
+    assert rig.platform.login is not None
     person = rig.person("anna")
     who = await rig.platform.identify(rig.call(person))
     token = await rig.platform.login(rig.call(), who.handle, person["app_password"])
@@ -161,9 +155,9 @@ async def test_a_password_made_for_this_opens_the_account(rig: Rig) -> None:
         await rig.platform.refresh(rig.call(), App(client_id=""), new)
 
 
+@where(lambda _, platform: platform.login is not None)
 async def test_a_wrong_password_is_said_in_words(rig: Rig) -> None:
-    if rig.platform.login is None:
-        pytest.skip(f"{rig.platform.title} takes no password")
+    assert rig.platform.login is not None
     person = rig.person("anna")
     who = await rig.platform.identify(rig.call(person))
     with pytest.raises(PlatformError) as wrong:

@@ -77,6 +77,7 @@ class _Image:
         self.command = ""
         self.port = _free_port()
         self._stack = stack
+        root.chmod(0o755)  # a temporary folder is for its maker alone
         self._network = {name: value for name, value in os.environ.items() if NETWORK.match(name)}
 
     def base(self) -> None:

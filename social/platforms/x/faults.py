@@ -44,7 +44,7 @@ FAULTS = (
     Fault(status=400, saying="authorization code was invalid", then=Disconnected, code="code-dead", words=CODE_DEAD),
     Fault(status=400, saying="the token was invalid", then=Disconnected, code="token-dead", words=REFRESH_DEAD),
     Fault(status=400, saying="invalid_grant", then=Disconnected, code="token-dead", words=REFRESH_DEAD),
-    Fault(status=400, saying="media IDs are invalid", then=PreparationLost, code="media-gone"),
+    Fault(status=400, to="publish", saying="media IDs are invalid", then=PreparationLost, code="media-gone"),
     # A chunk was counted twice or not at all, as when an answer to one was lost: nothing its author could change.
     Fault(status=400, to="media", saying="Segments do not add up", then=PreparationLost, code="media-torn"),
     Fault(status=400, then=Rejected),

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { byDay } from "../src/calendar/days";
+import { byDay, byPost } from "../src/calendar/days";
 import { sayDay, sayDistance, sayDuration, sayLateness } from "../src/clock/saying";
 import { daysBetween, daysToMonday, instantOf, isKnown, offsetName, onDay, wallAt, withSeconds } from "../src/clock/zones";
 import { firstProposal } from "../src/composer/proposals";
@@ -55,6 +55,12 @@ describe("days are those of the calendar, not of 24 hours", () => {
     const late = ["2026-11-22T22:30:00.000Z", "2026-11-22T23:30:00.000Z"];
     expect(byDay(late, (each) => each, "Europe/Berlin").map(({ wall, items }) => [wall, items.length])).toEqual([["2026-11-22", 1], ["2026-11-23", 1]]);
     expect(byDay(late, (each) => each, "UTC")).toHaveLength(1);
+  });
+
+  test("what goes out of one post at one instant is together, in the order of what came first", () => {
+    const [nine, ten] = ["2026-11-22T09:00:00.000Z", "2026-11-22T10:00:00.000Z"];
+    const items = [["a", nine], ["b", nine], ["a", nine], ["a", ten]].map(([post_id, due_at], n) => ({ post_id: post_id!, due_at: due_at!, n }));
+    expect(byPost(items).map(({ items }) => items.map(({ n }) => n))).toEqual([[0, 2], [1], [3]]);
   });
 
   test("today, tomorrow and yesterday have names", () => {

@@ -12,6 +12,7 @@ from tests.platforms.rigs.rig import Json, Rig
 class MastodonRig(Rig):
     """At the root of the sandbox."""
 
+    renews: ClassVar[bool] = False
     positions: ClassVar[Sequence[Json]] = (
         *({"version": version} for version in ("4.2", "4.5", "4.6.1", "4.6.4")),
         {"localised": "de"},

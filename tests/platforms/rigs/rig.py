@@ -37,6 +37,7 @@ class Rig(ABC):
     takes_empty: ClassVar[bool] = False
     refuses_one_more: ClassVar[bool] = True  # one picture more than we let through
     looks_into_files: ClassVar[bool] = True
+    renews: ClassVar[bool] = True  # its tokens end and are renewed
     scope_unsaid: ClassVar[frozenset[str]] = frozenset()  # where a missing scope looks like any other refusal
     lag: ClassVar[float] = 0.0  # seconds after which a post shows surely, in whatever position
 

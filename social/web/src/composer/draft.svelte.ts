@@ -225,7 +225,8 @@ export class Draft {
   #restore(): void {
     const kept = sessionStorage.getItem(this.#place);
     if (!kept) return;
-    const { revision, writing, accounts, options } = JSON.parse(kept) as Kept;
+    const { revision, writing, accounts, options } = JSON.parse(kept) as Partial<Kept> & Pick<Kept, "revision" | "accounts" | "options">;
+    if (!writing) return; // another version of this page left it
     this.writing = rekeyed(writing);
     this.accounts = accounts;
     this.options = options;

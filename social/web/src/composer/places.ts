@@ -34,6 +34,11 @@ export function problemsIn(verdicts: readonly Verdict[] | undefined): Found[] {
   const found = (verdicts ?? []).flatMap(({ account_id, problems }) =>
     problems.map(({ pointer, detail }) => ({ ...placeOf(pointer), account: account_id, pointer, detail })),
   );
+  return distinct(found);
+}
+
+/** What several accounts say alike is one thing to change. */
+export function distinct(found: readonly Found[]): Found[] {
   return found.filter((one, n) => found.findIndex(({ pointer, detail }) => pointer === one.pointer && detail === one.detail) === n);
 }
 

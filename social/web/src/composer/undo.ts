@@ -22,7 +22,9 @@ export class Undo {
 
   /** The post is left: there is nothing to go back to any more. */
   forget(): void {
-    for (const id of this.#told) toasts.drop(id);
+    const told = this.#told;
+    // Not at once: a component that goes sees the messages as they were, and would take newer ones away with its own.
+    queueMicrotask(() => told.forEach((id) => toasts.drop(id)));
   }
 
   #tell(said: string, label: string, act: () => void): void {
