@@ -1,8 +1,8 @@
-// PM2's view of Social: the embedded servers as one app, and the instances, in fork mode, as another. They share one
-// listening socket, which `social servers` holds and hands over: no connection is lost while an instance restarts.
+// PM2's view of Social: `social servers` as one app, and the instances, in fork mode, as another. The first starts what
+// the environment does not name elsewhere (MongoDB, Redis, S3), and holds the listening socket that it hands to every
+// instance: no connection is lost while one restarts.
 //
 //   SOCIAL_INSTANCES  how many instances: a number, or max for one per core (2)
-//   SOCIAL_SERVERS    "none" where MongoDB, Redis and S3 run elsewhere; then a proxy in front shares the ports out
 //   SOCIAL_BIN        the `social` program (the one in .venv beside this folder)
 //   SOCIAL_LOGS       folder of the log files (PM2's own)
 //
@@ -10,7 +10,7 @@
 const os = require("node:os");
 const path = require("node:path");
 
-const { SOCIAL_INSTANCES, SOCIAL_SERVERS, SOCIAL_BIN, SOCIAL_LOGS, ...environment } = process.env;
+const { SOCIAL_INSTANCES, SOCIAL_BIN, SOCIAL_LOGS, ...environment } = process.env;
 const own = Object.fromEntries(Object.entries(environment).filter(([name]) => name.startsWith("SOCIAL_")));
 const program = SOCIAL_BIN || path.resolve(__dirname, "..", ".venv", "bin", "social");
 const asked = SOCIAL_INSTANCES || "2";
@@ -51,4 +51,4 @@ const social = {
   max_memory_restart: "600M",
 };
 
-module.exports = { apps: SOCIAL_SERVERS === "none" ? [social] : [servers, social] };
+module.exports = { apps: [servers, social] };

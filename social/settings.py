@@ -15,7 +15,7 @@ TASKS: tuple[Task, ...] = ("api", "worker", "live", "clock")
 NOT_OURS = frozenset(  # read by the command line, the build, the tests, and pm2/ecosystem.config.cjs
     {
         *("SOCIAL_DATA", "SOCIAL_SKIP_WEB", "SOCIAL_SKIPS_FAIL"),
-        *("SOCIAL_INSTANCES", "SOCIAL_SERVERS", "SOCIAL_BIN", "SOCIAL_LOGS"),
+        *("SOCIAL_INSTANCES", "SOCIAL_BIN", "SOCIAL_LOGS"),
         *("SOCIAL_WATCH_URL", "SOCIAL_WATCH_EMAIL", "SOCIAL_WATCH_PASSWORD", "SOCIAL_WATCH_TOKEN"),
     }
 )

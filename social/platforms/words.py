@@ -18,13 +18,14 @@ CODES: dict[type[PlatformError], str] = {
     PreparationLost: "preparation-lost",
     OutcomeUnknown: "unclear",
 }
+CHANGE_IT = "Change the post and plan it again."  # what to do about a refusal while nothing is online
 
 
 def sentence(then: type[PlatformError], title: str, host: str, said: str) -> str:
     """One sentence or two for a person. `title` is the platform's, `host` the server's name, `said` its own words."""
     quoted = f': "{said}"' if said else "."
     if then is Rejected:
-        return f"{title} did not take this{quoted} Change the post and plan it again."
+        return f"{title} did not take this{quoted} {CHANGE_IT}"
     if then in {Disconnected, TokenExpired}:
         return f"{title} no longer lets us use this account{quoted} Connect it again."
     if then is OperatorNeeded:

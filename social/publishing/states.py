@@ -19,6 +19,7 @@ from social.errors import (
     RetryLater,
 )
 from social.platforms.contract import Receipt, Settling
+from social.platforms.words import CHANGE_IT
 from social.settings import Times
 
 TRIES = 5  # retries after the first try that an answer refused
@@ -250,7 +251,8 @@ def _ended(code: str, text: str, progress: Progress, how: str = "did not go out"
     """A definite no. What is online is not failed: a person tries the rest again, or leaves it so."""
     if not progress.online:
         return Step(state=State.FAILED, reason=Reason(code=code, text=text))
-    text = f"{progress.words}; part {progress.online + 1} {how}: {text}"
+    refused_because = text.removesuffix(CHANGE_IT).rstrip()  # what is half online can be changed no more
+    text = f"{progress.words}; part {progress.online + 1} {how}: {refused_because} Try again, or leave it as it is."
     return Step(state=State.HELD, reason=Reason(code=PARTLY, text=text))
 
 

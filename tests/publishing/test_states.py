@@ -112,16 +112,20 @@ def test_what_is_partly_online_never_fails(refusal: PlatformError) -> None:
 
 def test_a_part_proven_absent_once_too_often_is_put_before_the_person() -> None:
     progress = Progress(online=4, parts=5)
-    refused = look(after=631, refusal=Rejected("too long"), progress=progress)
+    refused = look(after=631, refusal=Rejected("It is too long."), progress=progress)
     exhausted = look(after=630, settles="search", tries=TRIES, progress=progress)
 
     assert [(step.state, step.ambiguous, step.reason and step.reason.text) for step in (refused, exhausted)] == [
-        (State.HELD, False, "Parts 1 to 4 of 5 are online; part 5 was refused: too long"),
+        (
+            State.HELD,
+            False,
+            "Parts 1 to 4 of 5 are online; part 5 was refused: It is too long. Try again, or leave it as it is.",
+        ),
         (
             State.HELD,
             False,
             "Parts 1 to 4 of 5 are online; part 5 did not go out: "
-            "The platform's answer was lost 6 times, and it is not there.",
+            "The platform's answer was lost 6 times, and it is not there. Try again, or leave it as it is.",
         ),
     ]
 

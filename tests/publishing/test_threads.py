@@ -247,7 +247,8 @@ async def test_a_lane_lost_between_two_parts_sends_no_more(
 async def test_half_a_thread_is_held_and_not_failed(half: Publication, sandbox: Sandbox) -> None:
     assert (half.state, half.part, half.next_at) == (State.HELD, 1, None)
     assert half.reason is not None
-    assert (half.reason.code, half.reason.text) == ("part", "Part 1 of 3 is online; part 2 was refused: No such words.")
+    words = "Part 1 of 3 is online; part 2 was refused: No such words. Try again, or leave it as it is."
+    assert (half.reason.code, half.reason.text) == ("part", words)
     assert sandbox.texts() == ["one"]
 
 
