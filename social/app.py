@@ -42,8 +42,8 @@ from social.supervised import ready
 log = structlog.get_logger()
 
 DOCUMENTS: tuple[type[Document], ...] = (
-    User, Workspace, Membership, Session, Tries, Ticket, Invitation, Repeat, Account, AppRegistration, Pending, FoundAccount, Media, Post,
-    Publication, Attempt, Lane, Row, Relay,
+    User, Workspace, Membership, Session, Tries, Ticket, Invitation, Repeat, Account, AppRegistration, Pending,
+    FoundAccount, Media, Post, Publication, Attempt, Lane, Row, Relay,
 )  # fmt: skip
 BACKLOG = 2048
 

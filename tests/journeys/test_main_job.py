@@ -89,6 +89,8 @@ async def connect(page: Page) -> None:
     await page.get_by_test_id("connect-go").click()
     await page.locator("input[name=new_username]").fill("bakery")
     await page.get_by_role("button", name="Authorize").click()
+    await expect(page.get_by_test_id("connect-found")).to_contain_text("bakery")
+    await page.get_by_test_id("connect-confirm").click()
     await page.get_by_test_id("connected").wait_for()
 
 

@@ -66,6 +66,12 @@ class Session {
     await this.#enter(remember(await people.setUp(body)));
   }
 
+  /** Signed in by an invitation: anew, or as before in one workspace more. */
+  joined(signed: SignedIn): void {
+    this.#enter(remember(signed));
+    this.#tabs.postMessage("in");
+  }
+
   async signOut(): Promise<void> {
     await people.signOut();
     this.#tabs.postMessage("out");

@@ -1,13 +1,25 @@
 /** Every call the client makes, by noun: the only file that knows paths. Each may raise Problem and Unreachable. */
 
 import { anyone, api, got, upload } from "./api";
-import type { AccountOut, MediaOut, PlanIn, PostIn, PostOut, PublicationState, Realm, SetupIn } from "./types";
+import type { AcceptanceIn, AccountOut, MediaOut, PlanIn, PostIn, PostOut, PublicationState, Realm, Role, SetupIn } from "./types";
 
 export const people = {
   setupNeeded: () => got(anyone.GET("/api/v1/setup")).then(({ needed }) => needed),
   setUp: (body: SetupIn) => got(anyone.POST("/api/v1/setup", { body })),
   signIn: (email: string, password: string) => got(anyone.POST("/api/v1/session", { body: { email, password } })),
   signOut: () => got(anyone.DELETE("/api/v1/session")),
+  sessions: () => got(api.GET("/api/v1/sessions")),
+  endSession: (session_id: string) => got(api.DELETE("/api/v1/sessions/{session_id}", { params: { path: { session_id } } })),
+  endOtherSessions: () => got(api.DELETE("/api/v1/sessions")),
+  members: () => got(api.GET("/api/v1/members")),
+  setRole: (user_id: string, role: Role) => got(api.PUT("/api/v1/members/{user_id}/role", { params: { path: { user_id } }, body: { role } })),
+  removeMember: (user_id: string) => got(api.DELETE("/api/v1/members/{user_id}", { params: { path: { user_id } } })),
+  invitations: () => got(api.GET("/api/v1/invitations")),
+  invite: (role: Role, note: string) => got(api.POST("/api/v1/invitations", { body: { role, note } })),
+  withdraw: (invitation_id: string) => got(api.DELETE("/api/v1/invitations/{invitation_id}", { params: { path: { invitation_id } } })),
+  readInvitation: (token: string) => got(anyone.POST("/api/v1/invitations/readings", { body: { token } })),
+  /** As somebody new, or, signed in, as who is signed in. */
+  accept: (body: AcceptanceIn, signedIn: boolean) => got((signedIn ? api : anyone).POST("/api/v1/invitations/acceptances", { body })),
 };
 
 export const accounts = {
@@ -26,6 +38,12 @@ export const accounts = {
   connect: (platform: string, server: string, realm: Realm) => got(api.POST("/api/v1/connections", { body: { platform, server, realm } })),
   answer: (platform: string, body: { code?: string; state: string; error?: string; iss?: string }) =>
     got(api.POST("/api/v1/connections/{platform}/answer", { params: { path: { platform } }, body })),
+  /** By a password that was made for this. */
+  letIn: (platform: string, server: string, realm: Realm, name: string, secret: string) =>
+    got(api.POST("/api/v1/connections/password", { body: { platform, server, realm, name, secret } })),
+  /** It is not the one that was meant: what was given is given back. */
+  drop: (found_id: string) => got(api.DELETE("/api/v1/connections/{found_id}", { params: { path: { found_id } } })),
+  readAgain: (account_id: string) => got(api.POST("/api/v1/accounts/{account_id}/readings", { params: { path: { account_id } } })),
   /** Takes over what was found by answering. */
   link: (found_id: string) => got(api.POST("/api/v1/connections/{found_id}/account", { params: { path: { found_id } } })),
   disconnect: (account_id: string) => got(api.DELETE("/api/v1/accounts/{account_id}", { params: { path: { account_id } } })),

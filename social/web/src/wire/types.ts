@@ -15,6 +15,14 @@ export type AccountOut = Schemas["AccountOut"];
 export type LimitsOut = Schemas["LimitsOut"];
 export type Counting = LimitsOut["counted_as"];
 
+export type FoundOut = Schemas["FoundOut"];
+export type SessionOut = Schemas["SessionOut"];
+export type MemberOut = Schemas["MemberOut"];
+export type InvitationOut = Schemas["InvitationOut"];
+export type InvitationMade = Schemas["InvitationMade"];
+export type AcceptanceIn = Schemas["AcceptanceIn"];
+export type Role = Schemas["Role"];
+
 export type MediaOut = Schemas["MediaOut"];
 export type AttachedOut = Schemas["AttachedOut"];
 
