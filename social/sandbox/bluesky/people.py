@@ -87,7 +87,7 @@ def _password_page(pds: Pds, problem: str | None = None, made: tuple[Account, st
 
 
 def _page(heading: str, posts: list[Post]) -> Response[bytes]:
-    return page("bluesky_posts.html", here="timeline", heading=heading, posts=posts)
+    return page("posts.html", lead="On a simulated Bluesky host.", here="timeline", heading=heading, posts=posts)
 
 
 ROUTES = (front_door, profile, one_post, hashtag, avatar, app_passwords, make_app_password)

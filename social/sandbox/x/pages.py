@@ -40,7 +40,7 @@ async def one_post(username: FromPath[str], post_id: FromPath[str], x: NamedDepe
 
 
 def _page(heading: str, posts: list[Post]) -> Response[bytes]:
-    return page("x_posts.html", here="timeline", heading=heading, posts=posts)
+    return page("posts.html", here="timeline", heading=heading, lead="On a simulated X.", posts=posts)
 
 
 @get("/pictures/people/{name:str}", sync_to_thread=False)

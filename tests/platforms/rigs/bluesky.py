@@ -1,6 +1,6 @@
 """Bluesky's sandbox."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any, ClassVar
 
 from social.platforms.contract import Token
@@ -35,15 +35,6 @@ class BlueskyRig(Rig):
 
     def uploads(self) -> int:
         return len(self.sandbox.requests("POST", "/bluesky/xrpc/com.atproto.repo.uploadBlob"))
-
-    def shown(self, status: Mapping[str, Any]) -> Json:
-        return {
-            "id": status["id"],
-            "url": status["url"],
-            "text": status["text"],
-            "alts": [media["alt"] or "" for media in status["media"]],
-            "parent": status["in_reply_to_id"],
-        }
 
     def odd(self, **switches: Any) -> Json:
         return {"bluesky": switches}

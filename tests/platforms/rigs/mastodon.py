@@ -1,6 +1,6 @@
 """Mastodon's sandbox."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any, ClassVar
 
 import msgspec
@@ -38,15 +38,6 @@ class MastodonRig(Rig):
 
     def uploads(self) -> int:
         return len(self.sandbox.requests("POST", "/api/v2/media"))
-
-    def shown(self, status: Mapping[str, Any]) -> Json:
-        return {
-            "id": status["id"],
-            "url": status["url"],
-            "text": status["text"],
-            "alts": [media["alt"] or "" for media in status["media"]],
-            "parent": status["in_reply_to_id"],
-        }
 
     def odd(self, **switches: Any) -> Json:
         return {"mastodon": switches}

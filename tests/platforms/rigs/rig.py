@@ -48,9 +48,7 @@ class Rig(ABC):
 
     def person(self, username: str = "anna", **wanted: Any) -> Person:
         """Somebody who has connected their account to us."""
-        usual = {"app_name": "Social"} | self.asked_for()
-        if self.platform.name != "mastodon":
-            usual["platform"] = self.platform.name
+        usual = {"app_name": "Social", "platform": self.platform.name} | self.asked_for()
         return self.sandbox.person(username, **(usual | wanted))
 
     def asked_for(self) -> Json:
@@ -137,8 +135,7 @@ class Rig(ABC):
 
     def online(self) -> list[Json]:
         """What is public, oldest first."""
-        name = self.platform.name
-        return [self.shown(status) for status in self.sandbox.statuses() if status["platform"] == name]
+        return [self.shown(status) for status in self.sandbox.statuses(platform=self.platform.name)]
 
     async def eventually(self, look: Callable[[], Awaitable[Receipt | None]]) -> Receipt | None:
         """What `look` finds, as soon as it finds something, or once everything must show."""
@@ -159,9 +156,15 @@ class Rig(ABC):
         """What the sandbox takes of an account that has nothing special."""
         return self.platform.limits
 
-    @abstractmethod
     def shown(self, status: Mapping[str, Any]) -> Json:
         """A post of the sandbox as {id, url, text, alts, parent}, the last being the id of what it answers."""
+        return {
+            "id": status["id"],
+            "url": status["url"],
+            "text": status["text"],
+            "alts": [media["alt"] or "" for media in status["media"]],
+            "parent": status["in_reply_to_id"],
+        }
 
     @abstractmethod
     def odd(self, **switches: Any) -> Json:

@@ -1,6 +1,6 @@
 """X's sandbox."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any, ClassVar
 
 import msgspec
@@ -43,15 +43,6 @@ class XRig(Rig):
     def uploads(self) -> int:
         asked = [each["path"] for each in self.sandbox.requests("POST")]
         return sum(path in {"/x/2/media/upload", "/x/2/media/upload/initialize"} for path in asked)
-
-    def shown(self, status: Mapping[str, Any]) -> Json:
-        return {
-            "id": status["id"],
-            "url": status["url"],
-            "text": status["text"],
-            "alts": [media["alt"] for media in status["media"]],
-            "parent": status["in_reply_to_id"],
-        }
 
     def odd(self, **switches: Any) -> Json:
         return {"x": switches}
