@@ -46,6 +46,7 @@ DOCUMENTS: tuple[type[Document], ...] = (
     FoundAccount, Media, Post, Publication, Attempt, Lane, Row, Relay,
 )  # fmt: skip
 BACKLOG = 2048
+KEEP_ALIVE = 75  # seconds; longer than clients and proxies keep one idle, or they send on what we are just closing
 
 
 async def bind(backing: Backing) -> None:
@@ -168,7 +169,7 @@ def server(backing: Backing, hub: Hub, readiness: Readiness) -> uvicorn.Server:
             server_header=False,
             proxy_headers=False,
             backlog=BACKLOG,
-            timeout_keep_alive=15,
+            timeout_keep_alive=KEEP_ALIVE,
             timeout_graceful_shutdown=round(settings.grace),
         )
     )

@@ -1,11 +1,19 @@
-"""Instants: UTC, aware, to the millisecond, because BSON keeps no more."""
+"""Instants: UTC, aware, to the millisecond, because BSON keeps no more; and a clock for leases, which never jumps."""
 
+import time
 from datetime import UTC, datetime
+
+STEADY = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)  # the monotonic one stands still while a machine sleeps
 
 
 def now() -> datetime:
     """The present instant. Read where we act and handed to where we decide."""
     return to_the_ms(datetime.now(UTC))
+
+
+def steady() -> float:
+    """Seconds on a clock that no one sets and that goes on while the machine sleeps: for leases and deadlines."""
+    return time.clock_gettime(STEADY)
 
 
 def to_the_ms(moment: datetime) -> datetime:

@@ -37,6 +37,7 @@ class Backing:
     outbound: Outbound
     vault: Vault
     room: asyncio.Semaphore  # how much is worked on side by side
+    instant: Callable[[], mongo.Instant] = lambda: mongo.NOW  # the present in filters and updates
     announced: asyncio.Event = field(default_factory=asyncio.Event)  # set when a row for the outbox was committed here
     planned: asyncio.Event = field(default_factory=asyncio.Event)  # set when something here may be due at once
     stopping: asyncio.Event = field(default_factory=asyncio.Event)  # set when nothing new is to be begun

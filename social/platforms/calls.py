@@ -78,7 +78,7 @@ class Call:
     token: Token | None = None
     key: str | None = None  # a private JWK that requests without a token are proven with (RFC 9449)
     reading: Reading | None = None
-    deadline: float | None = None  # monotonic; a committing request is not handed over after it
+    deadline: float | None = None  # steady; a committing request is not handed over after it
     on_write: Callable[[], None] | None = None  # called right before a committing request's body is handed over
     on_answer: Callable[[], None] | None = None  # called right after a committing request's answer was read
     nonces: Nonces = field(default_factory=Nonces)

@@ -1,17 +1,18 @@
 """The body of a request that makes a post public: handed over once, in time, or not at all."""
 
-import time
 from collections.abc import Callable
 from typing import Protocol
 
 from aiohttp.abc import AbstractStreamWriter
 from aiohttp.payload import Payload
 
+from social.moments import steady
+
 
 class Handing(Protocol):
     """What a call says about the moment its committing request is handed over."""
 
-    deadline: float | None  # monotonic
+    deadline: float | None  # steady
     on_write: Callable[[], None] | None
     written: bool
 
@@ -55,7 +56,7 @@ class Guarded(Payload):
         transport = getattr(writer, "transport", None)
         if self._withdrawn or self.written or transport is None or transport.is_closing():
             raise NotHandedOver
-        if self._call.deadline is not None and time.monotonic() >= self._call.deadline:
+        if self._call.deadline is not None and steady() >= self._call.deadline:
             self.late = True
             raise NotHandedOver
         if self._call.on_write is not None:

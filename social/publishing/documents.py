@@ -77,6 +77,7 @@ class Publication(OfWorkspace):
     zone: str
     fold: int = 0
     due_at: datetime
+    deadline: datetime | None = None  # nothing of it is sent for the first time after this instant; None: whenever
     state: State = State.PLANNED
     reason: Annotated[Reason | None, stored(Reason | None)] = None
     next_at: datetime | None  # when the clock must look again; None only in final states, held, and while owned

@@ -1,7 +1,6 @@
 """A lane: one account's line of publications, held by one process at a time. Claim, lease, fence."""
 
 import secrets
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -15,7 +14,7 @@ from pymongo.asynchronous.collection import AsyncCollection
 
 from social.backing.mongo import BSON_ENCODERS, NOW, Instant, as_bson, stored
 from social.backing.owner import Owner
-from social.moments import now
+from social.moments import now, steady
 from social.publishing.documents import EPOCH, Publication
 from social.settings import Times
 
@@ -26,7 +25,7 @@ Json = dict[str, Any]
 class Claim:
     """Lanes that one look took: one token for all, a fence for each.
 
-    `asked` is the monotonic instant *before* the lease was asked for: the lease surely holds until `asked` + lease.
+    `asked` is the steady instant *before* the lease was asked for: the lease surely holds until `asked` + lease.
     """
 
     token: str
@@ -43,10 +42,10 @@ class HeldLane:
     token: str
     fence: int
     asked: float
-    looked: float  # when (monotonic) it was last looked at for something due
+    looked: float  # when (steady) it was last looked at for something due
 
     def safe_until(self, times: Times) -> float:
-        """The monotonic instant after which no send may begin: one that does could outlive the lease."""
+        """The steady instant after which no send may begin: one that does could outlive the lease."""
         return self.asked + times.lease - times.http_timeout - times.margin
 
 
@@ -93,7 +92,7 @@ class Lane(Document):
         wanted = list(dict.fromkeys([*abandoned, *due, *left]))
         if not wanted:
             return None
-        token, asked = secrets.token_hex(12), time.monotonic()
+        token, asked = secrets.token_hex(12), steady()
         free = {"_id": {"$in": wanted[:most]}, "$expr": {"$lte": ["$lease_until", at]}}
         taken = {
             "token": token,
@@ -120,7 +119,7 @@ class Lane(Document):
     @classmethod
     async def renew(cls, lane: HeldLane, times: Times, *, at: Instant = NOW) -> bool:
         """Begins the lease anew, if the lane is still this holder's. Restarts the deadline's clock."""
-        asked = time.monotonic()
+        asked = steady()
         renewed = await cls.engine().update_one(
             {"_id": lane.account_id, "token": lane.token}, [{"$set": {"lease_until": _later(at, times.lease)}}]
         )

@@ -4,7 +4,6 @@ step may be the process's last; section 5 of the protocol says what the next own
 import asyncio
 import os
 import signal
-import time
 from contextlib import suppress
 from datetime import datetime, timedelta
 from functools import partial
@@ -18,7 +17,7 @@ from social.accounts.tokens import as_account
 from social.backing import Backing
 from social.backing.mongo import as_bson, insist
 from social.errors import Disconnected, OutcomeUnknown, PlatformError, QuotaSpent, RetryLater
-from social.moments import now
+from social.moments import now, steady
 from social.outbox.documents import announce
 from social.platforms import PLATFORMS
 from social.platforms.calls import Call
@@ -119,9 +118,9 @@ async def _send_parts(publication: Publication, lane: HeldLane, backing: Backing
 async def _more(lane: HeldLane, backing: Backing) -> bool:
     """Whether it was held so long that more may have fallen due; that is then stamped, as by a new claim."""
     times = backing.settings.times
-    if time.monotonic() - lane.looked < times.tick or not await Lane.renew(lane, times):
+    if steady() - lane.looked < times.tick or not await Lane.renew(lane, times):
         return False
-    lane.looked = time.monotonic()
+    lane.looked = steady()
     ahead = now() + timedelta(seconds=times.look_ahead)
     await Publication.stamp({lane.account_id: lane.fence}, ahead, token=lane.token, owner=backing.owner)
     return True
@@ -130,7 +129,7 @@ async def _more(lane: HeldLane, backing: Backing) -> bool:
 async def _still_ours(lane: HeldLane, backing: Backing) -> bool:
     times = backing.settings.times
     half = lane.asked + (lane.safe_until(times) - lane.asked) / 2
-    return time.monotonic() < half or await Lane.renew(lane, times)
+    return steady() < half or await Lane.renew(lane, times)
 
 
 async def _until(publication: Publication, backing: Backing) -> None:

@@ -15,6 +15,7 @@ from litestar.types import ControllerRouterHandler
 
 from social.api.health import Readiness
 from social.api.routes import application
+from social.app import KEEP_ALIVE
 from social.backing import Backing
 
 PASSWORD = "four words in a row"
@@ -93,7 +94,15 @@ async def served(
 ) -> AsyncIterator[Api]:
     """Starts it, and stops it at the end."""
     app = application(backing, others=others, readiness=readiness)
-    config = uvicorn.Config(app, loop="none", ws="none", log_config=None, access_log=False, proxy_headers=False)
+    config = uvicorn.Config(
+        app,
+        loop="none",
+        ws="none",
+        log_config=None,
+        access_log=False,
+        proxy_headers=False,
+        timeout_keep_alive=KEEP_ALIVE,  # uvicorn's 5 s end while our client still takes the connection for open
+    )
     server = uvicorn.Server(config)
     with socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP) as listening:
         listening.bind((address, 0))

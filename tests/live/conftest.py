@@ -20,6 +20,7 @@ from redis.asyncio import Redis
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 
+from social.app import KEEP_ALIVE
 from social.backing import Backing
 from social.backing.redis import connection
 from social.embedded.program import binary
@@ -130,6 +131,7 @@ async def instance(
         ws_per_message_deflate=False,
         log_config=None,
         lifespan="on",
+        timeout_keep_alive=KEEP_ALIVE,
     )
     server = _Server(config)
     async with AsyncExitStack() as ears:

@@ -24,6 +24,7 @@ from social.errors import (
     RetryLater,
     TokenExpired,
 )
+from social.moments import steady
 from social.platforms import PLATFORMS
 from social.platforms.answers import QUOTA_LEAST, QUOTA_MOST, reset_at
 from social.platforms.calls import Call, Upload
@@ -149,7 +150,7 @@ async def test_a_broken_handshake_was_asked_nothing() -> None:
 
 async def test_after_the_deadline_nothing_is_written() -> None:
     async with scripted(answer(200, {"id": "7"})) as server, calling(MASTODON, server) as call:
-        call.deadline = time.monotonic() - 0.001
+        call.deadline = steady() - 0.001
         with pytest.raises(RetryLater) as later:
             await posted(call, commits=True)
         await asyncio.sleep(0.05)  # whatever was on its way would be there by now
@@ -160,7 +161,7 @@ async def test_after_the_deadline_nothing_is_written() -> None:
 
 async def test_the_deadline_is_looked_at_when_the_body_is_written_and_not_before() -> None:
     async with scripted(answer(200, {"id": "7"})) as server, calling(MASTODON, server) as call:
-        call.deadline = time.monotonic() + 60
+        call.deadline = steady() + 60
         call.on_write = lambda: steps.append(("write", server.bytes_seen, call.written))
         call.on_answer = lambda: steps.append(("answer", len(server.requests), call.written))
         steps: list[tuple[str, int, bool]] = []
@@ -170,7 +171,7 @@ async def test_the_deadline_is_looked_at_when_the_body_is_written_and_not_before
 
 async def test_a_request_that_does_not_commit_has_no_deadline() -> None:
     async with scripted(answer(200, {"id": "7"})) as server, calling(MASTODON, server) as call:
-        call.deadline = time.monotonic() - 1
+        call.deadline = steady() - 1
         assert await call.get("/things", Thing) == Thing(id="7")
 
 

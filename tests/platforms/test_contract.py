@@ -1,7 +1,6 @@
 """What every platform has to pass against its sandbox, which another head wrote from the same sheet."""
 
 import asyncio
-import time
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -19,6 +18,7 @@ from social.errors import (
     RetryLater,
     TokenExpired,
 )
+from social.moments import steady
 from social.platforms import PLATFORMS
 from social.platforms.contract import Content, Limits, Part, Platform, Prepared
 from social.platforms.limits import length
@@ -360,7 +360,7 @@ async def test_a_server_that_is_away_was_asked_nothing(rig: Rig) -> None:
 async def test_too_late_is_not_sent(rig: Rig) -> None:
     person = rig.person()
     turn, call = await rig.turn(person, HELLO), rig.call(person)
-    call.deadline = time.monotonic()
+    call.deadline = steady()
     with pytest.raises(RetryLater):
         await rig.platform.publish(call, turn)
     assert rig.online() == []

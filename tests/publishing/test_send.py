@@ -419,3 +419,16 @@ async def test_a_conclusion_whose_commit_was_not_heard_of_is_written_once(
     assert (await of(post)).state is State.HELD
     assert await Attempt.find({}).count() == 1
     assert (await Lane.find_one({})).token is None  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize("platform", ["bluesky", "x"])
+async def test_a_token_that_dies_in_the_middle_of_a_send_is_renewed_and_the_post_goes_out_once(
+    platform: str, connect: Connect, planned: Planned, sandbox: Sandbox, engine: Running
+) -> None:
+    account = await connect("ada", platform=platform)
+    sandbox.trouble(publish={"dead_token": True, "count": 1})
+
+    publication = await until(await planned("hello", on=(account,)), State.ONLINE)
+
+    assert (publication.attempt_no, publication.tries) == (1, 0)
+    assert [post["text"] for post in sandbox.statuses(platform=platform)] == ["hello"]
