@@ -9,7 +9,7 @@ from social.backing import Backing
 from social.backing.vault import Unsealable
 from social.errors import Disconnected, PlatformError, TokenExpired
 from social.moments import now
-from social.outbox.documents import Row, announce
+from social.outbox.documents import Announcement, Row, announce
 from social.platforms import PLATFORMS
 from social.platforms.calls import Call
 
@@ -69,6 +69,6 @@ async def mark_disconnected(account: Account, error: PlatformError, backing: Bac
     return await backing.transaction(body)
 
 
-def changed(account: Account) -> Row:
+def changed(account: Account) -> Announcement:
     """The event that `account` is not what it was."""
     return Row.about(workspace_id=account.workspace_id, type="account.changed", data={"id": str(account.id)})

@@ -4,8 +4,10 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any, TypeVar
 
+from bson import ObjectId
 from pymongo import AsyncMongoClient
 from pymongo.asynchronous.client_session import AsyncClientSession
 from pymongo.asynchronous.database import AsyncDatabase
@@ -37,10 +39,16 @@ class Backing:
     outbound: Outbound
     vault: Vault
     room: asyncio.Semaphore  # how much is worked on side by side
+    clock: mongo.ServerClock = field(default_factory=mongo.ServerClock)
     instant: Callable[[], mongo.Instant] = lambda: mongo.NOW  # the present in filters and updates
+    in_hand: set[ObjectId] = field(default_factory=set)  # accounts whose lanes this process holds
     announced: asyncio.Event = field(default_factory=asyncio.Event)  # set when a row for the outbox was committed here
     planned: asyncio.Event = field(default_factory=asyncio.Event)  # set when something here may be due at once
     stopping: asyncio.Event = field(default_factory=asyncio.Event)  # set when nothing new is to be begun
+
+    def now(self) -> datetime:
+        """The present instant by the database's clock (UTC), which is the same for all instances."""
+        return self.clock.now()
 
     async def transaction(self, body: Callable[[AsyncClientSession], Awaitable[T]]) -> T:
         """Runs `body` in one transaction and answers what it answers. It may be run again: it only writes to Mongo."""

@@ -9,17 +9,21 @@ from typing import Any, TypeVar
 import msgspec
 import structlog
 from beanie import Document
+from bson.codec_options import CodecOptions
 from pydantic import PlainValidator
 from pymongo import AsyncMongoClient, IndexModel
 from pymongo.errors import ConnectionFailure, PyMongoError
 
+from social import moments
 from social.settings import Settings
 
 log = structlog.get_logger()
 T = TypeVar("T")
+TRUSTED_FOR = 60.0  # seconds after which a quick answer about the time counts no more than a slow one
 
 # A filter's or an update's idea of the present: the server's in production, a literal where a test moves the clock.
 NOW = "$$NOW"
+AWARE: CodecOptions[dict[str, Any]] = CodecOptions(tz_aware=True, tzinfo=UTC)
 Instant = str | datetime
 
 
@@ -51,6 +55,38 @@ async def reachable(mongo: AsyncMongoClient[dict[str, Any]]) -> bool:
     except PyMongoError:
         return False
     return True
+
+
+class ServerClock:
+    """The database's clock as this process knows it: the one clock of all instances, wherever they run.
+
+    It goes on by `moments.steady`, so that nobody who sets this machine's clock moves a publication. What the server
+    said is as exact as its answer was quick: half the time between the question and the answer, some milliseconds.
+    """
+
+    def __init__(self) -> None:
+        self._ahead: float | None = None  # of `steady`, in seconds since 1970
+        self._took = 0.0
+        self._heard_at = 0.0
+
+    def heard(self, server: datetime, asked: float) -> None:
+        """Takes note that `server` (aware) was the server's present at some moment since `asked` (steady)."""
+        answered = moments.steady()
+        took = answered - asked
+        if self._ahead is None or took <= self._took or answered - self._heard_at > TRUSTED_FOR:
+            self._ahead = server.timestamp() - (asked + answered) / 2
+            self._took, self._heard_at = took, answered
+
+    async def ask(self, mongo: AsyncMongoClient[dict[str, Any]]) -> None:
+        """Asks the server what time it is. PyMongoError if it does not answer."""
+        asked = moments.steady()
+        self.heard((await mongo.admin.command("hello"))["localTime"], asked)
+
+    def now(self) -> datetime:
+        """The server's present (UTC, to the millisecond); this machine's until the server was heard."""
+        if self._ahead is None:
+            return moments.now()
+        return moments.to_the_ms(datetime.fromtimestamp(moments.steady() + self._ahead, UTC))
 
 
 async def insist(write: Callable[[], Awaitable[T]]) -> T:

@@ -12,7 +12,7 @@ from social.backing import Backing
 from social.backing.mongo import BSON_ENCODERS
 from social.events import EventType
 from social.moments import now
-from social.outbox.documents import Row, announce
+from social.outbox.documents import Announcement, Row, announce
 from social.people.roles import Caller
 from social.people.workspaces import OfWorkspace
 
@@ -87,5 +87,5 @@ class Media(OfWorkspace):
     def _mine(self) -> dict[str, Any]:
         return {"_id": self.id, "workspace_id": self.workspace_id}
 
-    def _event(self, type: EventType) -> Row:
+    def _event(self, type: EventType) -> Announcement:
         return Row.about(workspace_id=self.workspace_id, type=type, data={"id": str(self.id)})

@@ -49,8 +49,16 @@ class Bus:
 
     async def tick(self, workspace_id: ObjectId, type: str, data: Mapping[str, Any]) -> None:
         """Publishes something fleeting, a progress for example: it has no number and is not kept."""
-        told = {"workspace": str(workspace_id), "at": rfc3339(now()), "type": type, "data": data}
-        await self._publish([(workspace_id, Message([msgspec.Raw(msgspec.json.encode(told))]))])
+        await self.ticks(type, [(workspace_id, data)])
+
+    async def ticks(self, type: str, told: Iterable[tuple[ObjectId, Mapping[str, Any]]]) -> None:
+        """The same for many workspaces at once."""
+        at = rfc3339(now())
+        frames = [
+            (workspace, msgspec.json.encode({"workspace": str(workspace), "at": at, "type": type, "data": data}))
+            for workspace, data in told
+        ]
+        await self._publish((workspace, Message([msgspec.Raw(frame)])) for workspace, frame in frames)
 
     async def _publish(self, told: Iterable[tuple[ObjectId, Message]]) -> None:
         loop = asyncio.get_running_loop()

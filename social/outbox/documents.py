@@ -10,7 +10,7 @@ by SIGKILL would keep the rows locked for a minute.
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextvars import ContextVar
 from datetime import datetime, timedelta
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar
 
 import msgspec
 from beanie import Document, PydanticObjectId
@@ -32,9 +32,21 @@ Json = dict[str, Any]
 
 # Told of all rows that the current task writes in a transaction, and in that transaction: who answers a request only
 # once learns by it what the request has done.
-noting: ContextVar[Callable[[Sequence["Row"], AsyncClientSession], Awaitable[None]] | None] = ContextVar(
+noting: ContextVar[Callable[[Sequence["Announcement"], AsyncClientSession], Awaitable[None]] | None] = ContextVar(
     "noting", default=None
 )
+
+
+class Announcement(msgspec.Struct, frozen=True, kw_only=True):
+    """An event to be told of: what a row is written from. `data` is JSON-able; `events.Event` says what it holds."""
+
+    workspace_id: ObjectId
+    at: datetime
+    type: EventType
+    post_id: str | None = None
+    publication_id: str | None = None
+    rev: int | None = None
+    data: Mapping[str, Any] = {}
 
 
 class Row(Document):
@@ -75,16 +87,16 @@ class Row(Document):
         publication_id: str | None = None,
         rev: int | None = None,
         data: Mapping[str, Any] | None = None,
-    ) -> Self:
+    ) -> Announcement:
         """An event of now. `data` is JSON-able; `events.Event` says what it holds."""
-        return cls(
+        return Announcement(
             workspace_id=workspace_id,
             at=now(),
             type=type,
             post_id=post_id,
             publication_id=publication_id,
             rev=rev,
-            data=dict(data or {}),
+            data=data or {},
         )
 
     @classmethod
@@ -242,7 +254,7 @@ class Relay(Document):
         await cls.get_pymongo_collection().bulk_write(new, ordered=False)
 
 
-async def announce(rows: Sequence[Row], session: AsyncClientSession | None = None) -> None:
+async def announce(rows: Sequence[Announcement], session: AsyncClientSession | None = None) -> None:
     """Writes `rows` inside the caller's transaction. They become events, in the order of writing, once it commits.
 
     Without a session they are written by themselves.
@@ -268,9 +280,13 @@ def event(row: Json, seq: int) -> Event:
     )
 
 
-def _written(row: Row) -> Json:
-    told = row.model_dump(include={"workspace_id", "at", "type", "post_id", "publication_id", "rev"}, exclude_none=True)
-    return {"_id": ObjectId(), **told, "data": row.data, "unnumbered": BY_THE_SERVER}
+def _written(row: Announcement) -> Json:
+    written: Json = {"_id": ObjectId(), "workspace_id": row.workspace_id, "at": row.at, "type": row.type}
+    for name in ("post_id", "publication_id", "rev"):
+        value = getattr(row, name)
+        if value is not None:
+            written[name] = value
+    return written | {"data": row.data, "unnumbered": BY_THE_SERVER}
 
 
 def _batch(relay: Json) -> Batch:

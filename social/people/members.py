@@ -13,7 +13,7 @@ from pymongo.asynchronous.client_session import AsyncClientSession
 from social.backing import Backing
 from social.errors import Conflict, Forbidden, NotFound
 from social.events import EventType
-from social.outbox.documents import Row, announce
+from social.outbox.documents import Announcement, Row, announce
 from social.people.documents import Membership, User, Workspace
 from social.people.invitations import Invitation
 from social.people.roles import Caller, Role, reaches
@@ -80,7 +80,7 @@ async def remove(caller: Caller, user_id: str, backing: Backing) -> PydanticObje
     return await backing.transaction(write)
 
 
-def row(what: EventType, member: Member, by: str) -> Row:
+def row(what: EventType, member: Member, by: str) -> Announcement:
     """The event that something became of `member`. `by`: the name of whoever did it."""
     membership = member.membership
     return Row.about(

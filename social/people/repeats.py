@@ -19,7 +19,7 @@ from pymongo.errors import DuplicateKeyError
 
 from social.backing.owner import Owner
 from social.errors import Conflict
-from social.outbox.documents import Row
+from social.outbox.documents import Announcement
 
 KEPT = timedelta(hours=24)
 NOTED = 20  # things that one request made
@@ -98,7 +98,7 @@ class Repeat(Document):
         await cls.get_pymongo_collection().update_one({"_id": id, "token": token}, [{"$set": _until(lease)}])
 
     @classmethod
-    async def note(cls, id: str, token: str, rows: Sequence[Row], session: AsyncClientSession) -> None:
+    async def note(cls, id: str, token: str, rows: Sequence[Announcement], session: AsyncClientSession) -> None:
         """Writes, in the transaction that does it, what the request does. Conflict if another has taken over."""
         made = [{"type": row.type, "id": row.publication_id or row.post_id or row.data.get("id")} for row in rows]
         noted = await cls.get_pymongo_collection().update_one(

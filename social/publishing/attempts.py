@@ -1,17 +1,18 @@
 """Attempts: what was tried and what came of it, part by part. The facts that no claim is needed for."""
 
-from contextlib import suppress
 from datetime import datetime
 from typing import Annotated
 
 from beanie import Document, PydanticObjectId
+from bson import ObjectId
 from pydantic import Field
 from pymongo import IndexModel
-from pymongo.errors import DuplicateKeyError
+from pymongo.asynchronous.client_session import AsyncClientSession
 
-from social.backing.mongo import BSON_ENCODERS, stored
+from social.backing.mongo import BSON_ENCODERS, as_bson, stored
+from social.errors import PlatformError
 from social.platforms.contract import Receipt
-from social.publishing.documents import Publication
+from social.publishing.documents import Json, Publication
 
 
 class Attempt(Document):
@@ -39,10 +40,13 @@ class Attempt(Document):
         bson_encoders = BSON_ENCODERS
         indexes = (IndexModel([("publication_id", 1), ("rev", 1), ("n", 1)]),)
 
-    async def note(self) -> None:
-        """Adds it on its own, without a claim and outside any transaction. Adding it again changes nothing."""
-        with suppress(DuplicateKeyError):
-            await self.insert()
+    @classmethod
+    async def note(cls, attempt: Json, session: AsyncClientSession) -> None:
+        """Adds one, as `written` made it, whoever holds the claim by now. Adding it again changes nothing."""
+        once = {name: value for name, value in attempt.items() if name != "_id"}
+        await cls.get_pymongo_collection().update_one(
+            {"_id": attempt["_id"]}, {"$setOnInsert": once}, upsert=True, session=session
+        )
 
     @classmethod
     async def receipt_for(cls, publication: Publication) -> "Attempt | None":
@@ -63,3 +67,25 @@ class Attempt(Document):
             .sort("rev", "n")
             .to_list()
         )
+
+
+def written(publication: Publication, outcome: Receipt | PlatformError, at: datetime) -> Json:
+    """The attempt that `publication` was armed for, as it is stored, answered with `outcome` at the instant `at`."""
+    refused = outcome if isinstance(outcome, PlatformError) else None
+    return {
+        "_id": ObjectId(),
+        "workspace_id": publication.workspace_id,
+        "publication_id": publication.id,
+        "rev": publication.rev,
+        "part": publication.part,
+        "n": publication.attempt_no,
+        "fence": publication.fence,
+        "key": publication.key,
+        "sent_at": publication.sent_at or at,
+        "answered_at": at,
+        "outcome": type(outcome).__name__,
+        "sentence": refused.sentence if refused else None,
+        "status": refused.facts.get("status") if refused else None,
+        "said": refused.facts.get("said") if refused else None,
+        "receipt": as_bson(outcome) if isinstance(outcome, Receipt) else None,
+    }

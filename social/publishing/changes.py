@@ -9,7 +9,7 @@ from social.backing.mongo import as_bson
 from social.errors import Conflict
 from social.events import EventType
 from social.moments import now
-from social.outbox.documents import Row
+from social.outbox.documents import Announcement, Row
 from social.posts.documents import Post
 from social.posts.when import Plan
 from social.publishing.documents import Publication, key_of, preparing_begins
@@ -88,7 +88,7 @@ async def post_changed(post: Post, revision: int, changes: Json, session: AsyncC
     return changed
 
 
-def post_row(post: Post, type: EventType) -> Row:
+def post_row(post: Post, type: EventType) -> Announcement:
     """The event that a post was created, changed or deleted."""
     return Row.about(
         workspace_id=post.workspace_id,

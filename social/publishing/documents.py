@@ -6,7 +6,7 @@ The engine's own queries cross workspaces and go through `engine()`; doors use `
 import uuid
 from collections.abc import Sequence
 from datetime import datetime, timedelta
-from typing import Annotated, Any
+from typing import Annotated, Any, Self
 
 import msgspec
 from beanie import PydanticObjectId
@@ -16,19 +16,20 @@ from pymongo import IndexModel
 from pymongo.asynchronous.client_session import AsyncClientSession
 from pymongo.asynchronous.collection import AsyncCollection
 
-from social.backing.mongo import BSON_ENCODERS, NOW, Instant, as_bson, stored
+from social.backing.mongo import BSON_ENCODERS, as_bson, stored
 from social.backing.owner import Owner
 from social.moments import now
 from social.people.roles import Caller
 from social.people.workspaces import OfWorkspace
 from social.platforms import PLATFORMS
 from social.platforms.contract import Content, Prepared, Realm, Receipt, Turn
-from social.publishing.states import CHANGEABLE, CLAIMABLE, FINAL, Progress, Reason, State, Step
+from social.publishing.states import CHANGEABLE, FINAL, Progress, Reason, State, Step
 
 KEYS = uuid.UUID("7f0c6f5e-6a0e-4b57-9a4d-3a1f6f2b8f10")  # namespace of idempotency keys
 Json = dict[str, Any]
 FAR = 20  # times as many as are taken are read, so that one account with many does not hide the others
 EPOCH = datetime.fromisoformat("1970-01-01T00:00:00+00:00")
+FREE: Json = {"token": None, "owner": None, "work": None}  # in nobody's hands
 
 
 class Refusal(msgspec.Struct, frozen=True, kw_only=True):
@@ -109,7 +110,7 @@ class Publication(OfWorkspace):
         indexes = (
             IndexModel([("state", 1), ("next_at", 1)]),
             IndexModel([("prepare_at", 1)], partialFilterExpression={"prepare_at": {"$type": "date"}}),
-            IndexModel([("account_id", 1), ("state", 1), ("due_at", 1), ("_id", 1)]),
+            IndexModel([("account_id", 1), ("state", 1), ("next_at", 1), ("_id", 1)]),
             IndexModel([("workspace_id", 1), ("due_at", 1), ("_id", 1)]),
             IndexModel([("workspace_id", 1), ("state", 1), ("due_at", 1), ("_id", 1)]),
             IndexModel([("post_id", 1), ("account_id", 1)], unique=True),
@@ -123,6 +124,26 @@ class Publication(OfWorkspace):
         """What was stored then has its one receipt beside the list."""
         receipt = found.get("receipt") if isinstance(found, dict) else None
         return {**found, "receipts": [receipt]} if receipt else found
+
+    @classmethod
+    def kept(cls, found: Json) -> Self:
+        """What the engine itself stored, read back without the checks that `model_validate` makes: a tenth of its cost,
+        at every one of the thousands that fall due in a second."""
+        read = {**DEFAULTS, **found}
+        read["id"] = read.pop("_id")
+        read["state"] = State(read["state"])
+        for name, kind in STRUCTS.items():
+            read[name] = msgspec.convert(read[name], kind)
+        kept: Self = cls.model_construct(**read)
+        return kept
+
+    def with_changes(self, changes: Json) -> Self:
+        """It after `changes`, whole fields as they are stored, were written into it."""
+        changed = {
+            name: msgspec.convert(value, STRUCTS[name]) if name in STRUCTS else value for name, value in changes.items()
+        }
+        after: Self = self.model_construct(**{**self.__dict__, **changed})
+        return after
 
     @property
     def progress(self) -> Progress:
@@ -165,14 +186,14 @@ class Publication(OfWorkspace):
             return None
         return preparing_begins(self.content, self.platform, due_at)
 
-    def after(self, step: Step) -> Json:
-        """What `step`, decided for this publication, writes into it."""
+    def after(self, step: Step, at: datetime) -> Json:
+        """What `step`, decided for this publication at the instant `at`, writes into it."""
         written: Json = {
             "state": step.state,
             "next_at": step.again_at,
             "reason": as_bson(step.reason) if step.reason else None,
             "tries": self.tries + step.counts,
-            "updated_at": now(),
+            "updated_at": at,
         }
         if step.ambiguous is not None:
             written["ambiguous"] = step.ambiguous
@@ -292,111 +313,14 @@ class Publication(OfWorkspace):
     # What the engine does.
 
     @classmethod
-    async def accounts_due(cls, before: datetime, *, most: int) -> list[ObjectId]:
-        """Accounts with something claimable due before `before` (UTC), earliest first."""
-        due = {"state": {"$in": list(CLAIMABLE)}, "next_at": {"$lte": before}, "prepare_at": None}
-        stages: list[Json] = [
-            {"$match": due},
-            {"$sort": {"next_at": 1}},
-            {"$limit": most},
-            {"$group": {"_id": "$account_id", "first": {"$min": "$next_at"}}},
-            {"$sort": {"first": 1}},
-        ]
-        return [found["_id"] async for found in await cls.engine().aggregate(stages)]
-
-    @classmethod
-    async def accounts_left(cls, before: datetime, *, most: int) -> list[ObjectId]:
-        """Accounts with something queued or armed that nobody has touched since `before` (UTC).
-
-        Most of it only waits in a long line. But who stamps or arms after its lane was lost, and dies, leaves what no
-        lane's lease tells of.
-        """
-        left = {
-            "$or": [{"state": State.QUEUED, "next_at": {"$lt": before}}, {"state": State.SENDING}],
-            "updated_at": {"$lt": before},
-        }
-        stages: list[Json] = [{"$match": left}, {"$limit": most}, {"$group": {"_id": "$account_id"}}]
-        return [found["_id"] async for found in await cls.engine().aggregate(stages)]
-
-    @classmethod
-    async def stamp(
-        cls, fences: dict[ObjectId, int], before: datetime, *, token: str, owner: Owner, at: Instant = NOW
-    ) -> None:
-        """Makes what the claimed lanes (`fences` by account) have due before `before` theirs: queued, token and fence.
-
-        What another claim had queued before comes along; its lane's lease has run out.
-        """
-        accounts = list(fences)
-        fence = {"$arrayElemAt": [list(fences.values()), {"$indexOfArray": [accounts, "$account_id"]}]}
-        taken = [
-            {
-                "$set": {
-                    "state": State.QUEUED,
-                    "token": token,
-                    "fence": fence,
-                    "owner": as_bson(owner),
-                    "started_at": at,
-                    "updated_at": at,
-                }
-            }
-        ]
-        mine: Json = {"account_id": {"$in": accounts}}
-        due = mine | {"state": {"$in": list(CLAIMABLE)}, "next_at": {"$lte": before}, "prepare_at": None}
-        await cls.engine().update_many(due, taken)
-        await cls.engine().update_many(mine | {"state": State.QUEUED, "token": {"$ne": token}}, taken)
-
-    @classmethod
-    async def left_sending(cls, accounts: Sequence[ObjectId], *, token: str) -> list["Publication"]:
-        """What earlier claims of these lanes armed and never concluded."""
-        left = {"account_id": {"$in": list(accounts)}, "state": State.SENDING, "token": {"$ne": token}}
-        return [cls._certain(found) async for found in cls.engine().find(left)]
-
-    @classmethod
-    async def in_line(cls, account_id: ObjectId, *, token: str, most: int) -> list["Publication"]:
-        """What the claim `token` holds on this account, in due order."""
-        mine = {"account_id": account_id, "state": State.QUEUED, "token": token}
-        line = cls.engine().find(mine).sort([("due_at", 1), ("_id", 1)]).limit(most)
-        return [cls._certain(found) async for found in line]
-
-    @classmethod
-    async def arm(cls, ids: Sequence[ObjectId], *, token: str, at: Instant = NOW) -> dict[ObjectId, "Publication"]:
-        """Writes the intent to send. What is missing from the answer was edited, held, cancelled or taken over.
-
-        The token implies the fence: whoever takes a lane over changes both. Due and deadline are in the claim.
-        """
-        mine: Json = {"_id": {"$in": list(ids)}, "token": token}
-        intent = {
-            "state": State.SENDING,
-            "sent_at": at,
-            "begun_at": {"$cond": [{"$gt": ["$part", 0]}, "$begun_at", at]},
-            "first_sent_at": {"$ifNull": ["$first_sent_at", at]},
-            "attempt_no": {"$add": ["$attempt_no", 1]},
-            "reason": None,
-            "next_at": None,
-            "updated_at": at,
-        }
-        await cls.engine().update_many(mine | {"state": State.QUEUED}, [{"$set": intent}])
-        armed = cls.engine().find(mine | {"state": State.SENDING})
-        return {found["_id"]: cls._certain(found) async for found in armed}
-
-    @classmethod
-    async def conclude(
-        cls,
-        publication: "Publication",
-        changes: Json,
-        session: AsyncClientSession,
-        *,
-        token: str | None,
-        state: State = State.SENDING,
+    async def concluded(
+        cls, publication: "Publication", changes: Json, session: AsyncClientSession, *, token: str | None, state: State
     ) -> "Publication | None":
-        """Writes what became of an armed part, or of one in `state`. None if the claim `token` no longer holds it.
-
-        The owner stays written down: whether it is dead decides how long a look must go on.
-        """
+        """Writes what became of one in `state` under the claim `token`. None if the claim no longer holds it."""
         return cls._read(
             await cls.engine().find_one_and_update(
                 publication.as_it_was() | {"token": token, "state": state},
-                {"$set": changes | {"token": None}},
+                {"$set": changes},
                 return_document=True,
                 session=session,
             )
@@ -412,73 +336,48 @@ class Publication(OfWorkspace):
         return cls._read(
             await cls.engine().find_one_and_update(
                 publication.as_it_was() | {"state": {"$nin": list(FINAL)}},
-                {"$set": changes | {"token": None, "owner": None, "work": None}},
+                {"$set": changes | FREE},
                 return_document=True,
                 session=session,
             )
         )
 
     @classmethod
-    async def goes_on(
-        cls, publication: "Publication", changes: Json, session: AsyncClientSession, *, token: str
-    ) -> "Publication | None":
-        """The same for a part that another follows, which stays in the claim `token`: queued. None if the claim no
-        longer holds it."""
-        return cls._read(
-            await cls.engine().find_one_and_update(
-                publication.as_it_was() | {"token": token, "state": State.SENDING},
-                {"$set": changes | {"state": State.QUEUED}},
-                return_document=True,
-                session=session,
-            )
-        )
-
-    @classmethod
-    async def hand_back(cls, account_id: ObjectId, token: str) -> None:
-        """What a claim holds on one account and did not arm becomes claimable again, as it was."""
-        was = {
-            "$cond": [
-                {"$or": [{"$gt": ["$tries", 0]}, {"$gt": ["$part", 0]}]},
-                State.WAITING,
-                {"$cond": ["$prepared_until", State.PREPARED, State.PLANNED]},
-            ]
-        }
-        await cls.engine().update_many(
-            {"account_id": account_id, "token": token, "state": State.QUEUED},
-            [{"$set": {"state": was, "token": None, "owner": None}}],
-        )
-
-    @classmethod
-    async def take_to_prepare(cls, work: Work, *, most: int) -> list["Publication"]:
-        """Takes what may be prepared now and is in nobody's hands."""
+    async def take_to_prepare(cls, work: Work, *, most: int, at: datetime) -> list["Publication"]:
+        """Takes what may be prepared at the instant `at` and is in nobody's hands."""
         states = [State.PLANNED, State.WAITING, State.PREPARING]
-        due = {"prepare_at": {"$lte": now(), "$type": "date"}, "state": {"$in": states}}
-        return await cls._take(due, work, {"state": State.PREPARING}, order="prepare_at", most=most)
+        due = {"prepare_at": {"$lte": at, "$type": "date"}, "state": {"$in": states}}
+        return await cls._take(due, work, {"state": State.PREPARING}, order="prepare_at", most=most, at=at)
 
     @classmethod
-    async def take_to_settle(cls, work: Work, *, most: int, few: int, apart: timedelta) -> list["Publication"]:
-        """Takes what is in doubt and due for a look: of one account `few`, and none while others of it are looked for.
+    async def take_to_settle(
+        cls, work: Work, *, most: int, few: int, apart: timedelta, at: datetime
+    ) -> list["Publication"]:
+        """Takes what is in doubt and due for a look at the instant `at`: of one account `few`, and none while others of
+        it are looked for.
 
         What else is due on an account is put off, `few` at a time, `apart` from one another: each look is a question
         to the platform, whose patience with an account is small, and which may ask money for it.
         """
         doubted: Json = {"state": State.UNCONFIRMED}
-        busy = await cls.engine().distinct("account_id", doubted | {"work.lease_until": {"$gt": now()}})
-        due = doubted | {"next_at": {"$lte": now()}, "account_id": {"$nin": busy}}
+        busy = await cls.engine().distinct("account_id", doubted | {"work.lease_until": {"$gt": at}})
+        due = doubted | {"next_at": {"$lte": at}, "account_id": {"$nin": busy}}
         waiting = cls.engine().find(due, {"account_id": 1}).sort("next_at", 1).limit(most * FAR)
         first: list[ObjectId] = []
-        at: dict[ObjectId, datetime] = {}
+        later: dict[ObjectId, datetime] = {}
         seen: dict[ObjectId, int] = {}
         async for found in waiting:
             rank = seen[found["account_id"]] = seen.get(found["account_id"], -1) + 1
             if rank < few and len(first) < most:
                 first.append(found["_id"])
             elif rank >= few:
-                at[found["_id"]] = now() + apart * (rank // few)
-        if at:
-            later = {"$arrayElemAt": [list(at.values()), {"$indexOfArray": [list(at), "$_id"]}]}
-            await cls.engine().update_many({"_id": {"$in": list(at)}} | due, [{"$set": {"next_at": later}}])
-        return await cls._take(due | {"_id": {"$in": first}}, work, {}, order="next_at", most=most) if first else []
+                later[found["_id"]] = at + apart * (rank // few)
+        if later:
+            its = {"$arrayElemAt": [list(later.values()), {"$indexOfArray": [list(later), "$_id"]}]}
+            await cls.engine().update_many({"_id": {"$in": list(later)}} | due, [{"$set": {"next_at": its}}])
+        if not first:
+            return []
+        return await cls._take(due | {"_id": {"$in": first}}, work, {}, order="next_at", most=most, at=at)
 
     @classmethod
     async def ids_beside(cls, publication: "Publication", since: datetime) -> frozenset[str]:
@@ -507,6 +406,7 @@ class Publication(OfWorkspace):
         changes: Json,
         *,
         work: Work,
+        at: datetime,
         session: AsyncClientSession | None = None,
     ) -> "Publication | None":
         """Writes what preparing or settling came to. None if it was edited, cancelled or taken over meanwhile, or a
@@ -514,7 +414,7 @@ class Publication(OfWorkspace):
         return cls._read(
             await cls.engine().find_one_and_update(
                 publication.as_it_was() | {"work.token": work.token},
-                {"$set": changes | {"updated_at": now()}},
+                {"$set": changes | {"updated_at": at}},
                 return_document=True,
                 session=session,
             )
@@ -528,15 +428,15 @@ class Publication(OfWorkspace):
         return (State(found["state"]), found["next_at"]) if found else None
 
     @classmethod
-    async def _take(cls, due: Json, work: Work, changes: Json, *, order: str, most: int) -> list["Publication"]:
-        free: Json = {"$or": [{"work": None}, {"work.lease_until": {"$lt": now()}}]}
+    async def _take(
+        cls, due: Json, work: Work, changes: Json, *, order: str, most: int, at: datetime
+    ) -> list["Publication"]:
+        free: Json = {"$or": [{"work": None}, {"work.lease_until": {"$lt": at}}]}
         ids = [found["_id"] async for found in cls.engine().find(due | free, {"_id": 1}).sort(order, 1).limit(most)]
         if not ids:
             return []
         mine: Json = {"_id": {"$in": ids}}
-        await cls.engine().update_many(
-            due | free | mine, {"$set": changes | {"work": as_bson(work), "updated_at": now()}}
-        )
+        await cls.engine().update_many(due | free | mine, {"$set": changes | {"work": as_bson(work), "updated_at": at}})
         return [cls._certain(found) async for found in cls.engine().find(mine | {"work.token": work.token})]
 
     @classmethod
@@ -547,3 +447,19 @@ class Publication(OfWorkspace):
     def _certain(cls, found: Json) -> "Publication":
         publication: Publication = cls.model_validate(found)
         return publication
+
+
+STRUCTS: dict[str, Any] = {
+    "content": Content,
+    "receipts": list[Receipt],
+    "reason": Reason | None,
+    "prepared": Prepared,
+    "owner": Owner | None,
+    "work": Work | None,
+    "refusal": Refusal | None,
+}
+DEFAULTS: Json = {
+    name: field.get_default(call_default_factory=True)
+    for name, field in Publication.model_fields.items()
+    if not field.is_required() and name != "id"
+}

@@ -11,7 +11,6 @@ import structlog
 
 from social.backing import Backing
 from social.backing.redis import GONE
-from social.moments import now
 from social.publishing.lanes import Lane
 from social.publishing.prepare import prepare_due
 from social.publishing.send import send_due
@@ -26,7 +25,7 @@ async def hint(due_at: datetime, backing: Backing) -> None:
     A hint that is lost costs a tick of the clock, never a post.
     """
     soon = timedelta(seconds=backing.settings.times.look_ahead + backing.settings.times.tick)
-    if due_at > now() + soon:
+    if due_at > backing.now() + soon:
         return
     backing.planned.set()
     try:
@@ -43,7 +42,7 @@ async def look(backing: Backing) -> None:
         return
     await Lane.free_the_dead(backing.owner)
     ahead = timedelta(seconds=backing.settings.times.look_ahead)
-    works = (send_due(now() + ahead, backing), settle_due(backing), prepare_due(backing))
+    works = (send_due(backing.now() + ahead, backing), settle_due(backing), prepare_due(backing))
     for outcome in await asyncio.gather(*works, return_exceptions=True):  # one that fails lets go of no other's send
         if isinstance(outcome, BaseException):
             raise outcome

@@ -1,8 +1,6 @@
 """A lane: one account's line of publications, held by one process at a time. Claim, lease, fence."""
 
-import secrets
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Annotated, Any
 
@@ -14,39 +12,9 @@ from pymongo.asynchronous.collection import AsyncCollection
 
 from social.backing.mongo import BSON_ENCODERS, NOW, Instant, as_bson, stored
 from social.backing.owner import Owner
-from social.moments import now, steady
-from social.publishing.documents import EPOCH, Publication
-from social.settings import Times
+from social.publishing.documents import EPOCH
 
 Json = dict[str, Any]
-
-
-@dataclass
-class Claim:
-    """Lanes that one look took: one token for all, a fence for each.
-
-    `asked` is the steady instant *before* the lease was asked for: the lease surely holds until `asked` + lease.
-    """
-
-    token: str
-    fences: dict[ObjectId, int]
-    asked: float
-    lanes: "list[HeldLane]" = field(default_factory=list)
-
-
-@dataclass
-class HeldLane:
-    """One lane of a claim, as its holder sees it."""
-
-    account_id: ObjectId
-    token: str
-    fence: int
-    asked: float
-    looked: float  # when (steady) it was last looked at for something due
-
-    def safe_until(self, times: Times) -> float:
-        """The steady instant after which no send may begin: one that does could outlive the lease."""
-        return self.asked + times.lease - times.http_timeout - times.margin
 
 
 class Lane(Document):
@@ -82,76 +50,55 @@ class Lane(Document):
             )
 
     @classmethod
-    async def claim(cls, before: datetime, *, owner: Owner, times: Times, most: int, at: Instant = NOW) -> Claim | None:
-        """Takes free lanes with something due before `before`, and lanes whose holder's lease ran out; at most `most`.
-
-        What is due on them is stamped as this claim's. None if there is nothing to take or others were faster.
-        """
-        abandoned, due = await cls._abandoned(most), await Publication.accounts_due(before, most=most)
-        left = await Publication.accounts_left(now() - timedelta(seconds=2 * times.lease), most=most)
-        wanted = list(dict.fromkeys([*abandoned, *due, *left]))
-        if not wanted:
-            return None
-        token, asked = secrets.token_hex(12), steady()
-        free = {"_id": {"$in": wanted[:most]}, "$expr": {"$lte": ["$lease_until", at]}}
+    async def take(
+        cls, accounts: Sequence[ObjectId], token: str, *, owner: Owner, lease: float, at: Instant = NOW
+    ) -> tuple[dict[ObjectId, int], datetime | None]:
+        """Takes those of the lanes that nobody holds, for `lease` seconds. Their fences, and the server's present."""
+        free = {"_id": {"$in": list(accounts)}, "$expr": {"$lte": ["$lease_until", at]}}
         taken = {
             "token": token,
             "fence": {"$add": ["$fence", 1]},
-            "lease_until": _later(at, times.lease),
-            "owner": as_bson(owner),
+            "lease_until": _later(at, lease),
+            "owner": {"$literal": as_bson(owner)},
         }
         await cls.engine().update_many(free, [{"$set": taken}])
         ours = {"token": {"$eq": token, "$type": "string"}}  # the type makes it use the partial index
-        fences = {lane["_id"]: lane["fence"] async for lane in cls.engine().find(ours, {"fence": 1})}
-        if not fences:
-            return None
-        await Publication.stamp(fences, before, token=token, owner=owner, at=at)
-        return Claim(
-            token=token,
-            fences=fences,
-            asked=asked,
-            lanes=[
-                HeldLane(account_id=account, token=token, fence=fence, asked=asked, looked=asked)
-                for account, fence in fences.items()
-            ],
-        )
+        fences, until = {}, None
+        async for lane in cls.engine().find(ours, {"fence": 1, "lease_until": 1}):
+            fences[lane["_id"]], until = lane["fence"], lane["lease_until"]
+        return fences, until - timedelta(seconds=lease) if until else None
 
     @classmethod
-    async def renew(cls, lane: HeldLane, times: Times, *, at: Instant = NOW) -> bool:
-        """Begins the lease anew, if the lane is still this holder's. Restarts the deadline's clock."""
-        asked = steady()
-        renewed = await cls.engine().update_one(
-            {"_id": lane.account_id, "token": lane.token}, [{"$set": {"lease_until": _later(at, times.lease)}}]
-        )
-        if renewed.matched_count:
-            lane.asked = asked
-        return bool(renewed.matched_count)
+    async def renew(cls, accounts: Sequence[ObjectId], token: str, *, lease: float, at: Instant = NOW) -> set[ObjectId]:
+        """Begins the lease anew of those of the lanes that are still the claim's. Which they are."""
+        mine: Json = {"_id": {"$in": list(accounts)}, "token": token}
+        renewed = await cls.engine().update_many(mine, [{"$set": {"lease_until": _later(at, lease)}}])
+        if renewed.matched_count == len(accounts):
+            return set(accounts)
+        return {lane["_id"] async for lane in cls.engine().find(mine, {"_id": 1})}
 
     @classmethod
-    async def release(cls, lane: HeldLane) -> None:
-        """Lets the lane go, if it is still this holder's."""
-        await cls.engine().update_one(
-            {"_id": lane.account_id, "token": lane.token},
-            {"$set": {"token": None, "owner": None, "lease_until": EPOCH}},
-        )
+    async def release(cls, accounts: Iterable[ObjectId], token: str) -> None:
+        """Lets those of the lanes go that are still the claim's."""
+        free = {"token": None, "owner": None, "lease_until": EPOCH}
+        await cls.engine().update_many({"_id": {"$in": list(accounts)}, "token": token}, {"$set": free})
+
+    @classmethod
+    async def abandoned(cls, *, before: datetime, most: int) -> list[ObjectId]:
+        """At most `most` lanes whose lease ran out before `before` while they were held."""
+        lapsed = {"token": {"$type": "string"}, "lease_until": {"$lt": before}}
+        return [lane["_id"] async for lane in cls.engine().find(lapsed, {"_id": 1}).limit(most)]
 
     @classmethod
     async def free_the_dead(cls, seen_from: Owner) -> int:
         """Ends the leases of owners that are proven dead, so that nobody waits for them to run out. How many."""
-        held = cls.engine().find({"token": {"$type": "string"}, "owner.host": seen_from.host}, {"owner": 1, "token": 1})
-        dead = [lane async for lane in held if Owner(**lane["owner"]).proven_dead(seen_from)]
-        for lane in dead:
-            await cls.engine().update_one(
-                {"_id": lane["_id"], "token": lane["token"]}, {"$set": {"lease_until": EPOCH}}
-            )
-        return len(dead)
-
-    @classmethod
-    async def _abandoned(cls, most: int) -> list[ObjectId]:
-        lapsed = (
-            cls.engine().find({"token": {"$type": "string"}, "lease_until": {"$lt": now()}}, {"_id": 1}).limit(most)
-        )
-        return [lane["_id"] async for lane in lapsed]
+        owners = await cls.engine().distinct("owner", {"token": {"$type": "string"}, "owner.host": seen_from.host})
+        dead = [owner for owner in owners if Owner(**owner).proven_dead(seen_from)]
+        freed = 0
+        for owner in dead:
+            theirs: Mapping[str, Any] = {"token": {"$type": "string"}, "owner": owner}
+            freed += (await cls.engine().update_many(theirs, {"$set": {"lease_until": EPOCH}})).matched_count
+        return freed
 
 
 def _later(at: Instant, seconds: float) -> Any:

@@ -18,7 +18,6 @@ from social.accounts.tokens import as_account
 from social.backing import Backing
 from social.backing.mongo import as_bson
 from social.errors import Disconnected, PlatformError, RetryLater
-from social.moments import now
 from social.outbox.documents import announce
 from social.platforms import PLATFORMS
 from social.platforms.calls import Call
@@ -37,7 +36,7 @@ LATER = 5.0  # a platform that takes longer is asked again by the clock
 async def prepare_due(backing: Backing) -> None:
     """Takes what may be prepared by now and prepares it, side by side."""
     work = taken(backing)
-    publications = await Publication.take_to_prepare(work, most=AT_ONCE)
+    publications = await Publication.take_to_prepare(work, most=AT_ONCE, at=backing.now())
     await backing.side_by_side(_prepare(publication, work, backing) for publication in publications)
 
 
@@ -48,7 +47,10 @@ def taken(backing: Backing) -> Work:
 
 async def begun(publication: Publication, work: Work, backing: Backing) -> bool:
     """Begins the lease anew for what was taken and has waited for its turn. False if it is somebody else's by now."""
-    return await Publication.at_work(publication, {"work.lease_until": _lease(backing)}, work=work) is not None
+    return (
+        await Publication.at_work(publication, {"work.lease_until": _lease(backing)}, work=work, at=backing.now())
+        is not None
+    )
 
 
 @asynccontextmanager
@@ -70,7 +72,7 @@ async def renewing(publication: Publication, work: Work, backing: Backing) -> As
 
 
 def _lease(backing: Backing) -> datetime:
-    return now() + timedelta(seconds=backing.settings.times.lease)
+    return backing.now() + timedelta(seconds=backing.settings.times.lease)
 
 
 class _Lost(Exception):
@@ -87,7 +89,7 @@ async def _prepare(publication: Publication, work: Work, backing: Backing) -> No
         async with renewing(publication, work, backing):
             prepared = await _made(platform, account, publication, work, backing)
         later = _later(publication, platform, backing)
-        await _told(_done(prepared, publication, platform) if prepared else later, publication, work, backing)
+        await _told(_done(prepared, publication, platform, backing) if prepared else later, publication, work, backing)
     except PlatformError as error:
         written = _not_prepared(error, publication, backing) | {"work": None}
         await _told(written, publication, work, backing)
@@ -112,7 +114,7 @@ async def _made(
     async def save(prepared: Prepared) -> None:
         made.append(prepared)  # whoever begins again, as with a fresh token, goes on from there
         saved = {"prepared": as_bson(prepared), "work.lease_until": _lease(backing)}
-        if await Publication.at_work(publication, saved, work=work) is None:
+        if await Publication.at_work(publication, saved, work=work, at=backing.now()) is None:
             raise _Lost
 
     async def make(call: Call) -> Prepared | None:
@@ -138,18 +140,18 @@ def _not_prepared(error: PlatformError, publication: Publication, backing: Backi
     step = refused(
         error,
         tries=publication.tries,
-        now=now(),
+        now=backing.now(),
         times=backing.settings.times,
         progress=publication.progress,
     )
-    return publication.after(step) | {"prepare_at": step.again_at}
+    return publication.after(step, backing.now()) | {"prepare_at": step.again_at}
 
 
-def _done(prepared: Prepared, publication: Publication, platform: Platform) -> dict[str, Any]:
+def _done(prepared: Prepared, publication: Publication, platform: Platform, backing: Backing) -> dict[str, Any]:
     return {
         "state": State.PREPARED,
         "prepared": as_bson(prepared),
-        "prepared_until": now() + platform.keeps_prepared,
+        "prepared_until": backing.now() + platform.keeps_prepared,
         "prepare_at": None,
         "waits_since": None,
         "next_at": publication.due_at,
@@ -160,9 +162,9 @@ def _done(prepared: Prepared, publication: Publication, platform: Platform) -> d
 
 def _later(publication: Publication, platform: Platform, backing: Backing) -> dict[str, Any]:
     """The platform is asked again; but one that never comes to an end has had a try, and gets the files once more."""
-    since, most = publication.waits_since or now(), timedelta(seconds=backing.settings.times.made_ready)
-    if now() - since < min(most, platform.keeps_prepared):
-        return {"prepare_at": now() + timedelta(seconds=LATER), "waits_since": since, "work": None}
+    since, most = publication.waits_since or backing.now(), timedelta(seconds=backing.settings.times.made_ready)
+    if backing.now() - since < min(most, platform.keeps_prepared):
+        return {"prepare_at": backing.now() + timedelta(seconds=LATER), "waits_since": since, "work": None}
     sentence = f"{platform.title} did not finish with what was uploaded for this. It is uploaded again."
     stuck = _not_prepared(RetryLater(sentence, code="never-ready"), publication, backing)
     return stuck | {"prepared": {}, "waits_since": None, "work": None}
@@ -170,7 +172,7 @@ def _later(publication: Publication, platform: Platform, backing: Backing) -> di
 
 async def _told(written: dict[str, Any], publication: Publication, work: Work, backing: Backing) -> None:
     async def body(session: Any) -> None:
-        changed = await Publication.at_work(publication, written, work=work, session=session)
+        changed = await Publication.at_work(publication, written, work=work, at=backing.now(), session=session)
         if changed is None:
             raise _Lost
         await announce([row(changed)], session)

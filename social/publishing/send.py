@@ -4,35 +4,35 @@ step may be the process's last; section 5 of the protocol says what the next own
 import asyncio
 import os
 import signal
-from contextlib import suppress
+from collections.abc import Awaitable, Sequence
 from datetime import datetime, timedelta
-from functools import partial
 from typing import Any
 
 import structlog
-from pymongo.errors import DuplicateKeyError, PyMongoError
+from pymongo.errors import PyMongoError
 
-from social.accounts.documents import Account
 from social.accounts.tokens import as_account
 from social.backing import Backing
-from social.backing.mongo import as_bson, insist
+from social.backing.mongo import as_bson
 from social.errors import Disconnected, OutcomeUnknown, PlatformError, QuotaSpent, RetryLater
-from social.moments import now, steady
+from social.moments import steady
 from social.outbox.documents import announce
 from social.platforms import PLATFORMS
 from social.platforms.calls import Call
 from social.platforms.contract import Receipt
-from social.publishing.attempts import Attempt
-from social.publishing.documents import Publication, Refusal
-from social.publishing.lanes import Claim, HeldLane, Lane
+from social.publishing import claims
+from social.publishing.attempts import written
+from social.publishing.claims import Claim, Conclusion, HeldLane, TooEarly
+from social.publishing.documents import FREE, Publication, Refusal
 from social.publishing.reconnect import login_refused
 from social.publishing.shown import row
 from social.publishing.states import Reason, State, Step, decide, repeatable
 from social.publishing.states import went_out as after_going_out
 
 log = structlog.get_logger()
-LANES = 500  # taken at one look
-LINE = 100  # publications read at once from one lane
+LANES = 2_000  # that one process holds at most; others may take the rest
+AT_ONE_LOOK = 500
+AGAIN = 0.01  # seconds until what was armed too early is armed again
 
 
 async def send_due(before: datetime, backing: Backing) -> None:
@@ -41,12 +41,19 @@ async def send_due(before: datetime, backing: Backing) -> None:
     Safe to run twice and in many processes: one claim wins. A process that dies with a claim leaves a lease; when it
     runs out, or the process is proven dead, `settle` asks the platform before anyone sends again.
     """
-    claim = await Lane.claim(before, owner=backing.owner, times=backing.settings.times, most=LANES)
-    if claim is None:
-        return
-    crash_here("claimed", backing)
-    await _doubt_what_was_left(claim, backing)
-    await backing.side_by_side(_send_lane(lane, backing) for lane in claim.lanes)
+    working: list[asyncio.Task[None]] = []
+    try:
+        while not backing.stopping.is_set() and (free := LANES - len(backing.in_hand)) > 0:
+            claim = await claims.take(before, backing, most=min(free, AT_ONE_LOOK))
+            if claim is None:
+                break
+            crash_here("claimed", backing)
+            backing.in_hand.update(lane.account_id for lane in claim.lanes)
+            working.append(asyncio.create_task(_work_off(claim, backing)))
+            if not claim.more:
+                break
+    finally:
+        await _all_ended(working)
 
 
 def crash_here(point: str, backing: Backing, part: int = 0) -> None:
@@ -58,141 +65,150 @@ def crash_here(point: str, backing: Backing, part: int = 0) -> None:
         os.kill(os.getpid(), signal.SIGKILL)
 
 
-async def went_out(
-    publication: Publication, receipt: Receipt, backing: Backing, *, token: str | None = None
-) -> Publication | None:
+async def went_out(publication: Publication, receipt: Receipt, backing: Backing) -> None:
     """The part whose turn it is is online, whoever holds the publication by now: it is the next one's turn, if there is
-    one. Running it again changes nothing.
+    one. Running it again changes nothing."""
+    fact = _of_a_fact(publication, receipt, backing.now())
 
-    The publication as it is then, if the next part's turn is within the claim `token`; None if it is not, or if there
-    is no next part.
-    """
-    step = after_going_out(publication.progress, now=now())
-    written = publication.after(step) | publication.turn_passes(receipt) | {"answered_at": now(), "prepare_at": None}
-
-    async def body(session: Any) -> Publication | None:
-        ours = None
-        if token is not None and step.state is not State.ONLINE:
-            ours = await Publication.goes_on(publication, written, session, token=token)
-        changed = ours or await Publication.went_out(publication, written, session)
+    async def body(session: Any) -> None:
+        changed = await Publication.went_out(publication, fact, session)
         if changed is not None:
             await announce([row(changed)], session)
-        return ours
 
-    return await backing.transaction(body)
+    await backing.transaction(body)
 
 
-async def _send_lane(lane: HeldLane, backing: Backing) -> None:
+async def _work_off(claim: Claim, backing: Backing) -> None:
+    """Works on all lanes of a claim side by side. One that fails lets go of no other's send."""
+    try:
+        await _doubt_what_was_left(claim, backing)
+        await _all_ended([asyncio.create_task(_send_lane(lane, claim, backing)) for lane in claim.lanes])
+        await claim.all_told()
+    finally:
+        backing.in_hand.difference_update(lane.account_id for lane in claim.lanes)
+
+
+async def _all_ended(works: Sequence[Awaitable[None]]) -> None:
+    """Returns when all have ended; the first error is raised then."""
+    for outcome in await asyncio.gather(*works, return_exceptions=True):
+        if isinstance(outcome, BaseException):
+            raise outcome
+
+
+async def _send_lane(lane: HeldLane, claim: Claim, backing: Backing) -> None:
     """Sends what is due on one lane until nothing is, then lets the lane go. What it cannot send stays for others."""
     try:
         while not backing.stopping.is_set():
-            line = await Publication.in_line(lane.account_id, token=lane.token, most=LINE)
-            if not line and not await _more(lane, backing):
+            publication = await claim.next(lane)
+            if publication is None:
+                if await _more(lane, claim, backing):
+                    continue
                 break
-            for publication in line:
-                if backing.stopping.is_set() or not await _still_ours(lane, backing):
-                    break
-                await _until(publication, backing)
-                await _send_parts(publication, lane, backing)
-            else:
-                continue
-            break
-        await Publication.hand_back(lane.account_id, lane.token)
-        await Lane.release(lane)
+            if not await _still_ours(lane, claim, backing):
+                break
+            await _until(publication.next_at or publication.due_at, backing)
+            async with backing.room:
+                await _send_parts(publication, lane, claim, backing)
+        await claim.release(lane)
     except PyMongoError as error:
         # Whether the last write happened is unknown: nothing more is sent under this claim, its lease runs out.
         log.warning("lane.abandoned", account=str(lane.account_id), error=type(error).__name__)
+    finally:
+        _let_go(lane, backing)
 
 
-async def _send_parts(publication: Publication, lane: HeldLane, backing: Backing) -> None:
+def _let_go(lane: HeldLane, backing: Backing) -> None:
+    """Who holds few lanes takes on others at once, if there were more than it could take."""
+    backing.in_hand.discard(lane.account_id)
+    if len(backing.in_hand) == LANES // 2:
+        backing.planned.set()
+
+
+async def _send_parts(publication: Publication, lane: HeldLane, claim: Claim, backing: Backing) -> None:
     """Sends the part whose turn it is and then those that follow it, as long as the claim holds. One that must wait
     keeps back the rest of its own thread alone."""
     turn: Publication | None = publication
     while turn is not None:
-        account = await Account.get(lane.account_id)  # a lane may be held long, and a login be made anew
-        turn = await _send_one(turn, account, lane, backing)
-        if turn is not None and (backing.stopping.is_set() or not await _still_ours(lane, backing)):
+        turn = await _send_one(turn, lane, claim, backing)
+        if turn is not None and (backing.stopping.is_set() or not await _still_ours(lane, claim, backing)):
             return  # whoever has the lane by then goes on
 
 
-async def _more(lane: HeldLane, backing: Backing) -> bool:
+async def _more(lane: HeldLane, claim: Claim, backing: Backing) -> bool:
     """Whether it was held so long that more may have fallen due; that is then stamped, as by a new claim."""
     times = backing.settings.times
-    if steady() - lane.looked < times.tick or not await Lane.renew(lane, times):
+    if steady() - lane.looked < times.tick or not await claim.renew(lane):
         return False
-    lane.looked = steady()
-    ahead = now() + timedelta(seconds=times.look_ahead)
-    await Publication.stamp({lane.account_id: lane.fence}, ahead, token=lane.token, owner=backing.owner)
+    await claim.look_again(lane, backing.now() + timedelta(seconds=times.look_ahead))
     return True
 
 
-async def _still_ours(lane: HeldLane, backing: Backing) -> bool:
-    times = backing.settings.times
-    half = lane.asked + (lane.safe_until(times) - lane.asked) / 2
-    return steady() < half or await Lane.renew(lane, times)
+async def _still_ours(lane: HeldLane, claim: Claim, backing: Backing) -> bool:
+    half = lane.asked + (lane.safe_until(backing.settings.times) - lane.asked) / 2
+    return steady() < half or await claim.renew(lane)
 
 
-async def _until(publication: Publication, backing: Backing) -> None:
-    """Waits for the due instant, or for the instance to stop."""
-    wait = (publication.due_at - now()).total_seconds()
-    if wait > 0:
+async def _until(instant: datetime, backing: Backing) -> None:
+    """Waits for an instant of the database's clock, or for the instance to stop."""
+    while not backing.stopping.is_set() and (wait := (instant - backing.now()).total_seconds()) > 0:
         try:
             await asyncio.wait_for(backing.stopping.wait(), wait)
         except TimeoutError:
-            return
+            continue
 
 
-async def _send_one(
-    publication: Publication, account: Account | None, lane: HeldLane, backing: Backing
-) -> Publication | None:
+async def _send_one(publication: Publication, lane: HeldLane, claim: Claim, backing: Backing) -> Publication | None:
     """One attempt at one part, from the intent to the conclusion. The publication if its next part's turn is now."""
-    if backing.stopping.is_set() or publication.due_at > now():
+    if backing.stopping.is_set():
         return None
-    if not _may_go_out(publication):
-        await _look_first(publication, lane, backing)
+    if not _may_go_out(publication, backing.now()):
+        await _look_first(publication, claim, backing)
         return None
     if publication.part:
         crash_here("claimed", backing, publication.part)
-    armed = (await Publication.arm([publication.id], token=lane.token)).get(publication.id)
-    if armed is None or armed.attempt_no != publication.attempt_no + 1:
+    armed = await _armed(publication, claim, backing)
+    if armed is None:
         return None  # edited, held, cancelled or taken over since it was read
     crash_here("armed", backing, armed.part)
-    await _say(armed, backing)
-    outcome = await _attempt(armed, account, lane, backing)
+    with claim.told_if_slow(armed):
+        outcome = await _attempt(armed, lane, backing)
     crash_here("answered", backing, armed.part)
-    return await _conclude(armed, outcome, account, lane, backing)
+    return await _conclude(armed, outcome, lane, claim, backing)
 
 
-def _may_go_out(publication: Publication) -> bool:
+async def _armed(publication: Publication, claim: Claim, backing: Backing) -> Publication | None:
+    """It with its intent written, at its instant by the database's clock and not before. None if it is not ours."""
+    while isinstance(armed := await claim.arm(publication), TooEarly):
+        await asyncio.sleep(AGAIN)
+        if backing.stopping.is_set():
+            return None
+    return armed
+
+
+def _may_go_out(publication: Publication, at: datetime) -> bool:
     """What may be online goes out again only while the platform would know it again. It may have waited since that was
     decided: for its lane, or for an instance to be there at all."""
     if not publication.ambiguous:
         return True
     platform = PLATFORMS[publication.platform]
     first_sent_at = publication.first_sent_at or publication.due_at
-    return repeatable(platform.settles, first_sent_at, platform.replay_for, now())
+    return repeatable(platform.settles, first_sent_at, platform.replay_for, at)
 
 
-async def _look_first(publication: Publication, lane: HeldLane, backing: Backing) -> None:
+async def _look_first(publication: Publication, claim: Claim, backing: Backing) -> None:
     """It may be online and its key is dead: it is settled once more instead of sent."""
     reason = Reason(code="unknown", text="Too much time has passed since it was sent first. Checking again.")
-    doubt = publication.after(Step(state=State.UNCONFIRMED, again_at=now(), reason=reason))
-
-    async def body(session: Any) -> None:
-        doubted = await Publication.conclude(publication, doubt, session, token=lane.token, state=State.QUEUED)
-        if doubted is not None:
-            await announce([row(doubted)], session)
-
-    await backing.transaction(body)
+    step = Step(state=State.UNCONFIRMED, again_at=backing.now(), reason=reason)
+    changes = publication.after(step, backing.now()) | {"token": None}
+    await claim.conclude(Conclusion(publication=publication, changes=changes, state=State.QUEUED))
 
 
-async def _attempt(
-    publication: Publication, account: Account | None, lane: HeldLane, backing: Backing
-) -> Receipt | PlatformError:
+async def _attempt(publication: Publication, lane: HeldLane, backing: Backing) -> Receipt | PlatformError:
     """The one request. Everything it can come to is a value, for all of it has to be concluded.
 
     A cancelled one is left `sending`: whoever takes the lane over settles it.
     """
+    account = lane.account
     if account is None or account.state != "connected":
         return Disconnected("This account is no longer connected. Connect it again, then this can go out.")
     turn = publication.turn(account.remote_id, account.handle)
@@ -209,95 +225,68 @@ async def _attempt(
 
 
 async def _conclude(
-    publication: Publication,
-    outcome: Receipt | PlatformError,
-    account: Account | None,
-    lane: HeldLane,
-    backing: Backing,
+    publication: Publication, outcome: Receipt | PlatformError, lane: HeldLane, claim: Claim, backing: Backing
 ) -> Publication | None:
-    """Writes down what came of the attempt. A receipt is a fact and is written before anything depends on it.
-
-    The publication if it is the next part's turn, within this claim.
-    """
-    attempt = _written_down(publication, outcome)
+    """Writes down what came of the attempt. The publication if it is the next part's turn, within this claim."""
+    at = backing.now()
     if isinstance(outcome, Receipt):
-        await insist(attempt.note)
-        crash_here("fact", backing, publication.part)
-        following = await insist(partial(went_out, publication, outcome, backing, token=lane.token))
-        _log(publication, outcome, following.state if following else State.ONLINE)
-        return following
+        conclusion = _received(publication, outcome, at)
+    else:
+        conclusion = _refused(publication, outcome, at, backing)
+    changed = await claim.conclude(conclusion)
+    crash_here("concluded", backing, publication.part)
+    _log(publication, outcome, changed.state if changed else State(conclusion.changes["state"]))
+    if isinstance(outcome, PlatformError):
+        await login_refused(lane.account, outcome, backing)
+        return None
+    return changed if changed is not None and changed.state is State.QUEUED else None
+
+
+def _received(publication: Publication, receipt: Receipt, at: datetime) -> Conclusion:
+    """A receipt is a fact: it is written whoever holds the publication by then. A part that another follows stays in
+    the claim."""
+    fact = _of_a_fact(publication, receipt, at)
+    goes_on = fact["state"] != State.ONLINE
+    return Conclusion(
+        publication=publication,
+        changes=fact | ({"state": State.QUEUED} if goes_on else FREE),
+        attempt=written(publication, receipt, at),
+        fact=fact,
+    )
+
+
+def _of_a_fact(publication: Publication, receipt: Receipt, at: datetime) -> dict[str, Any]:
+    step = after_going_out(publication.progress, now=at)
+    turned = publication.turn_passes(receipt)
+    return publication.after(step, at) | turned | {"answered_at": at, "prepare_at": None}
+
+
+def _refused(publication: Publication, error: PlatformError, at: datetime, backing: Backing) -> Conclusion:
+    """The owner stays written down: whether it is dead decides how long a look must go on."""
     step = decide(
-        outcome,
+        error,
         tries=publication.tries,
         ambiguous=publication.ambiguous,
-        now=now(),
+        now=at,
         times=backing.settings.times,
         progress=publication.progress,
     )
-    written = publication.after(step) | {"answered_at": attempt.answered_at}
-    if publication.ambiguous and not isinstance(outcome, OutcomeUnknown | RetryLater | QuotaSpent):
-        written["refusal"] = as_bson(
-            Refusal(kind=type(outcome).__name__, sentence=outcome.sentence, until=getattr(outcome, "until", None))
-        )
-
-    async def body(session: Any) -> None:
-        concluded = await Publication.conclude(publication, written, session, token=lane.token)
-        await attempt.insert(session=session)
-        if concluded is not None:
-            await announce([row(concluded)], session)
-
-    with suppress(DuplicateKeyError):  # an earlier commit had succeeded, only its answer was lost
-        await insist(partial(backing.transaction, body))
-    _log(publication, outcome, step.state)
-    await login_refused(account, outcome, backing)
-    return None
-
-
-def _written_down(publication: Publication, outcome: Receipt | PlatformError) -> Attempt:
-    refused = outcome if isinstance(outcome, PlatformError) else None
-    return Attempt(
-        workspace_id=publication.workspace_id,
-        publication_id=publication.id,
-        rev=publication.rev,
-        part=publication.part,
-        n=publication.attempt_no,
-        fence=publication.fence,
-        key=publication.key,
-        sent_at=publication.sent_at or now(),
-        answered_at=now(),
-        outcome=type(outcome).__name__,
-        sentence=refused.sentence if refused else None,
-        status=refused.facts.get("status") if refused else None,
-        said=refused.facts.get("said") if refused else None,
-        receipt=outcome if isinstance(outcome, Receipt) else None,
-    )
-
-
-async def _say(publication: Publication, backing: Backing) -> None:
-    """Tells that it is being sent. A row lost here is followed by the conclusion's."""
-    await announce([row(publication)])
-    backing.announced.set()
+    changes = publication.after(step, at) | {"answered_at": at, "token": None}
+    if publication.ambiguous and not isinstance(error, OutcomeUnknown | RetryLater | QuotaSpent):
+        until = getattr(error, "until", None)
+        changes["refusal"] = as_bson(Refusal(kind=type(error).__name__, sentence=error.sentence, until=until))
+    return Conclusion(publication=publication, changes=changes, attempt=written(publication, error, at))
 
 
 async def _doubt_what_was_left(claim: Claim, backing: Backing) -> None:
     """What an earlier owner armed and never concluded may be online: it is settled, never sent again blindly."""
-    for left in await Publication.left_sending(list(claim.fences), token=claim.token):
-        doubt = {
-            "state": State.UNCONFIRMED,
-            "ambiguous": True,
-            "next_at": now(),
-            "reason": as_bson(
-                Reason(code="unknown", text="It was interrupted while going out. Checking whether it did.")
-            ),
-            "updated_at": now(),
-        }
-
-        async def body(session: Any, left: Publication = left, doubt: dict[str, Any] = doubt) -> None:
-            doubted = await Publication.conclude(left, doubt, session, token=left.token)
-            if doubted is not None:
-                await announce([row(doubted)], session)
-
-        await backing.transaction(body)
+    reason = Reason(code="unknown", text="It was interrupted while going out. Checking whether it did.")
+    step = Step(state=State.UNCONFIRMED, again_at=backing.now(), reason=reason, ambiguous=True)
+    left = [
+        Conclusion(publication=each, changes=each.after(step, backing.now()) | {"token": None})
+        for each in await claim.left_sending()
+    ]
+    await asyncio.gather(*map(claim.conclude, left))
 
 
 def _log(publication: Publication, outcome: Receipt | PlatformError, state: State) -> None:

@@ -17,7 +17,6 @@ from social.accounts.documents import Account
 from social.accounts.tokens import as_account
 from social.backing import Backing
 from social.errors import Disconnected, PlatformError, QuotaSpent, RetryLater
-from social.moments import now
 from social.outbox.documents import announce
 from social.platforms import PLATFORMS
 from social.platforms.calls import Call
@@ -39,7 +38,7 @@ APART = timedelta(seconds=3)
 async def settle_due(backing: Backing) -> None:
     """Takes what is in doubt and due for a look, and looks: accounts side by side, on one account one after another."""
     work = taken(backing)
-    publications = await Publication.take_to_settle(work, most=AT_ONCE, few=FEW, apart=APART)
+    publications = await Publication.take_to_settle(work, most=AT_ONCE, few=FEW, apart=APART, at=backing.now())
     publications.sort(key=lambda each: (each.account_id, each.sent_at or each.due_at, each.id))
     of_accounts = [list(few) for _, few in groupby(publications, key=lambda each: each.account_id)]
     await backing.side_by_side(_settle_in_turn(few, work, backing) for few in of_accounts)
@@ -69,7 +68,7 @@ async def _settle(publication: Publication, work: Work, backing: Backing) -> Non
             await _written(_unfound(publication, backing), publication, work, backing)
         log.info("publication.settled", publication=str(publication.id), found=found is not None)
     except PlatformError as error:
-        step = looked_in_vain(error, looks=publication.looks, now=now(), times=backing.settings.times)
+        step = looked_in_vain(error, looks=publication.looks, now=backing.now(), times=backing.settings.times)
         await _written(step, publication, work, backing)
         await login_refused(account, error, backing)
     except PyMongoError as error:  # the lease runs out and somebody looks again
@@ -94,7 +93,7 @@ async def _looked(publication: Publication, account: Account | None, backing: Ba
     found = await as_account(account, backing, find)
     if found is None or platform.settles == "rkey":
         return found
-    alive = repeatable(platform.settles, turn.first_sent_at, platform.replay_for, now())
+    alive = repeatable(platform.settles, turn.first_sent_at, platform.replay_for, backing.now())
     keyed = alive and publication.refusal is None
     if not await _another_s(found, sought, publication, keyed=keyed):
         return found
@@ -127,32 +126,32 @@ def _unfound(publication: Publication, backing: Backing) -> Step:
         first_sent_at=publication.first_sent_at or sent_at,
         last_sent_at=sent_at,
         owner_dead=publication.owner is not None and publication.owner.proven_dead(backing.owner),
-        refusal=_error(publication.refusal),
+        refusal=_error(publication.refusal, backing),
         tries=publication.tries,
-        now=now(),
+        now=backing.now(),
         times=backing.settings.times,
         progress=publication.progress,
     )
 
 
-def _error(refusal: Refusal | None) -> PlatformError | None:
+def _error(refusal: Refusal | None, backing: Backing) -> PlatformError | None:
     """The error that was stored while an earlier attempt was in doubt."""
     if refusal is None:
         return None
     kind = getattr(errors, refusal.kind)
     if kind is QuotaSpent:
-        return QuotaSpent(refusal.sentence, until=refusal.until or now())
+        return QuotaSpent(refusal.sentence, until=refusal.until or backing.now())
     error: PlatformError = kind(refusal.sentence)
     return error
 
 
 async def _written(step: Step, publication: Publication, work: Work, backing: Backing) -> None:
-    written = publication.after(step) | {"work": None}
+    written = publication.after(step, backing.now()) | {"work": None}
     if step.ambiguous is None:
         written["looks"] = publication.looks + 1
 
     async def body(session: Any) -> None:
-        changed = await Publication.at_work(publication, written, work=work, session=session)
+        changed = await Publication.at_work(publication, written, work=work, at=backing.now(), session=session)
         if changed is not None:
             await announce([row(changed)], session)
 

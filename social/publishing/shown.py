@@ -4,7 +4,7 @@ from datetime import datetime
 
 import msgspec
 
-from social.outbox.documents import Row
+from social.outbox.documents import Announcement, Row
 from social.platforms.contract import Evidence, Realm
 from social.publishing.documents import Publication
 from social.publishing.states import Reason, State
@@ -89,7 +89,7 @@ def shown(publication: Publication, thumbnail_url: str | None = None) -> Publica
     )
 
 
-def row(publication: Publication) -> Row:
+def row(publication: Publication) -> Announcement:
     """The event that `publication` has changed, with all of it but the picture's address."""
     data = msgspec.to_builtins(shown(publication))
     del data["thumbnail_url"]

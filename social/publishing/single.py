@@ -142,12 +142,12 @@ def _at_once(publication: Publication) -> Json:
 
 
 def _its_turn(publication: Publication) -> Json:
-    return publication.after(on_with(publication.progress, now=now())) | {"tries": 0}
+    return publication.after(on_with(publication.progress, now=now()), now()) | {"tries": 0}
 
 
 def _there(publication: Publication, receipt: Receipt) -> Json:
     """The receipt's fields, and the end; or for a part that others follow, that a person must decide."""
-    ended = publication.after(on_a_persons_word(publication.progress))
+    ended = publication.after(on_a_persons_word(publication.progress), now())
     return ended | publication.turn_passes(receipt) | {"answered_at": now(), "prepare_at": None}
 
 

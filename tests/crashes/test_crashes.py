@@ -22,7 +22,7 @@ POINTS = (
     "armed",  # the intent is written, nothing was sent
     "written",  # the request is handed to the transport
     "answered",  # the platform answered, nothing is written down
-    "fact",  # the receipt is written down, the publication is not concluded
+    "concluded",  # all is written down, the lane is still held
 )
 
 

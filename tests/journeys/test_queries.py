@@ -23,6 +23,7 @@ ENGINES = {
     "publications": [
         {"_id", "token"},
         {"_id", "token", "state"},
+        {"_id", "token", "state", "$expr"},
         {"_id", "rev", "part", "state"},
         {"_id", "rev", "part", "token", "state"},
         {"_id", "rev", "part", "work.token"},

@@ -16,17 +16,17 @@ from redis.asyncio import Redis
 
 from social.backing import Backing
 from social.outbox import relay
-from social.outbox.documents import Relay, Row, announce
+from social.outbox.documents import Announcement, Relay, Row, announce
 from social.outbox.relay import Relaying
 
 SOON = timedelta(milliseconds=50)
 
 
-def row(workspace_id: PydanticObjectId, n: int = 0) -> Row:
+def row(workspace_id: PydanticObjectId, n: int = 0) -> Announcement:
     return Row.about(workspace_id=workspace_id, type="post.changed", data={"n": n})
 
 
-async def commit(backing: Backing, rows: Sequence[Row]) -> None:
+async def commit(backing: Backing, rows: Sequence[Announcement]) -> None:
     """`rows` in one transaction."""
 
     async def body(session: Any) -> None:

@@ -9,8 +9,9 @@ import pytest
 
 from social.accounts.documents import Account
 from social.backing import Backing
+from social.backing.mongo import NOW
 from social.moments import now
-from social.publishing import send
+from social.publishing import claims, send
 from social.publishing.documents import Publication
 from social.publishing.lanes import Lane
 from social.publishing.send import send_due
@@ -21,10 +22,9 @@ from tests.servers.sandbox import Sandbox
 
 async def test_a_lane_that_is_held_is_not_taken(planned: Planned, backing: Backing, sandbox: Sandbox) -> None:
     await planned("mine")
-    times = backing.settings.times
-    first = await Lane.claim(now() + timedelta(seconds=1), owner=backing.owner, times=times, most=10)
+    first = await claims.take(now() + timedelta(seconds=1), backing, most=10)
 
-    second = await Lane.claim(now() + timedelta(seconds=1), owner=backing.owner, times=times, most=10)
+    second = await claims.take(now() + timedelta(seconds=1), backing, most=10)
 
     assert first is not None
     assert second is None
@@ -34,19 +34,18 @@ async def test_a_lane_taken_over_has_a_higher_fence_and_the_old_holder_writes_no
     planned: Planned, backing: Backing
 ) -> None:
     post = await planned("twice owned")
-    times = backing.settings.times
-    first = await Lane.claim(now() + timedelta(seconds=1), owner=backing.owner, times=times, most=10)
+    first = await claims.take(now() + timedelta(seconds=1), backing, most=10)
     assert first is not None
     await Lane.engine().update_many({}, {"$set": {"lease_until": now() - timedelta(seconds=1)}})
 
-    second = await Lane.claim(now() + timedelta(seconds=1), owner=backing.owner, times=times, most=10)
+    second = await claims.take(now() + timedelta(seconds=1), backing, most=10)
 
     assert second is not None
-    assert min(second.fences.values()) > max(first.fences.values())
+    assert second.lanes[0].fence > first.lanes[0].fence
     id = (await of(post)).id
-    assert await Publication.arm([id], token=first.token) == {}
-    assert list(await Publication.arm([id], token=second.token)) == [id]
-    assert not await Lane.renew(first.lanes[0], times)
+    assert await claims.arm([id], token=first.token, at=NOW) == {}
+    assert list(await claims.arm([id], token=second.token, at=NOW)) == [id]
+    assert not await first.renew(first.lanes[0])
 
 
 async def test_two_instances_share_the_work_and_nothing_goes_out_twice(
@@ -55,7 +54,7 @@ async def test_two_instances_share_the_work_and_nothing_goes_out_twice(
     accounts = [account, *[await connect(f"friend{n}") for n in range(7)]]
     for n in range(3):
         await planned(f"post {n}", on=tuple(accounts))
-    another = dataclasses.replace(backing, owner=msgspec.structs.replace(backing.owner, pid=1))
+    another = dataclasses.replace(backing, owner=msgspec.structs.replace(backing.owner, pid=1), in_hand=set())
 
     for _ in range(4):
         await asyncio.gather(
@@ -70,14 +69,13 @@ async def test_what_a_holder_took_after_its_lane_was_lost_goes_out_all_the_same(
     planned: Planned, backing: Backing, sandbox: Sandbox
 ) -> None:
     await planned("first")
-    times = backing.settings.times
-    lost = await Lane.claim(now() + timedelta(seconds=1), owner=backing.owner, times=times, most=10)
+    lost = await claims.take(now() + timedelta(seconds=1), backing, most=10)
     assert lost is not None
     await Lane.engine().update_many({}, {"$set": {"lease_until": now() - timedelta(seconds=1)}})
     await send_due(now() + timedelta(seconds=1), backing)
     post = await planned("second")
-    lost.lanes[0].looked -= times.tick
-    await send._more(lost.lanes[0], backing)
+    lost.lanes[0].looked -= backing.settings.times.tick
+    await send._more(lost.lanes[0], lost, backing)
 
     await send_due(now() + timedelta(seconds=1), backing)
 

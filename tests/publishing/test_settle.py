@@ -8,10 +8,12 @@ import pytest
 
 from social.accounts.documents import Account
 from social.backing import Backing
+from social.backing.mongo import NOW
 from social.jobs.running import Running
 from social.moments import now
 from social.platforms import PLATFORMS
 from social.platforms.contract import Receipt
+from social.publishing import claims
 from social.publishing.attempts import Attempt
 from social.publishing.documents import Publication
 from social.publishing.lanes import Lane
@@ -60,10 +62,9 @@ async def test_what_an_owner_left_in_the_air_is_settled_by_the_next(
     planned: Planned, backing: Backing, sandbox: Sandbox
 ) -> None:
     post = await planned("left behind")
-    times = backing.settings.times
-    claim = await Lane.claim(now() + timedelta(seconds=1), owner=backing.owner, times=times, most=10)
+    claim = await claims.take(now() + timedelta(seconds=1), backing, most=10)
     assert claim is not None
-    armed = await Publication.arm([(await of(post)).id], token=claim.token)
+    armed = await claims.arm([(await of(post)).id], token=claim.token, at=NOW)
     assert len(armed) == 1
     dead = msgspec.structs.replace(backing.owner, started=1)
     await Lane.engine().update_many({}, {"$set": {"owner": msgspec.to_builtins(dead)}})
@@ -83,11 +84,11 @@ async def test_what_an_owner_left_in_the_air_is_settled_by_the_next(
 
 async def test_a_receipt_that_comes_late_is_a_fact_whoever_holds_the_lane(planned: Planned, backing: Backing) -> None:
     post = await planned("late but true")
-    times = backing.settings.times
-    claim = await Lane.claim(now() + timedelta(seconds=1), owner=backing.owner, times=times, most=10)
+    claim = await claims.take(now() + timedelta(seconds=1), backing, most=10)
     assert claim is not None
     publication = await of(post)
-    armed = (await Publication.arm([publication.id], token=claim.token))[publication.id]
+    assert await claims.arm([publication.id], token=claim.token, at=NOW)
+    armed = await of(post)
     await Publication.engine().update_one(
         {"_id": publication.id}, {"$set": {"token": "another", "state": State.UNCONFIRMED}}
     )
@@ -116,7 +117,7 @@ async def test_a_receipt_written_down_settles_without_asking_the_platform(
         answered_at=now(),
         outcome="Receipt",
         receipt=Receipt(id="42"),
-    ).note()
+    ).insert()
 
     await settle_due(backing)
 
@@ -176,8 +177,8 @@ async def test_one_account_is_asked_a_few_things_at_a_time(
 
     begun = now()
     work = taken(backing)
-    first = await Publication.take_to_settle(work, most=50, few=3, apart=timedelta(seconds=10))
-    assert await Publication.take_to_settle(taken(backing), most=50, few=3, apart=timedelta(seconds=10)) == []
+    first = await Publication.take_to_settle(work, most=50, few=3, apart=timedelta(seconds=10), at=now())
+    assert await Publication.take_to_settle(taken(backing), most=50, few=3, apart=timedelta(seconds=10), at=now()) == []
 
     assert sorted(str(each.account_id) for each in first) == sorted([str(account.id)] * 3 + [str(other.id)])
     assert (await of(elsewhere)).work is not None

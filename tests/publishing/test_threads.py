@@ -10,6 +10,7 @@ import pytest
 
 from social.accounts.documents import Account
 from social.backing import Backing
+from social.backing.mongo import NOW
 from social.errors import Conflict, PlatformError, QuotaSpent, Rejected, RetryLater
 from social.jobs.running import Running
 from social.moments import now
@@ -19,10 +20,9 @@ from social.platforms import PLATFORMS
 from social.platforms.calls import Call
 from social.platforms.contract import Receipt, Turn
 from social.posts.when import at_the_instant
-from social.publishing import plan, send, single
-from social.publishing.attempts import Attempt
+from social.publishing import claims, plan, single
+from social.publishing.attempts import Attempt, written
 from social.publishing.documents import Publication
-from social.publishing.lanes import Lane
 from social.publishing.reconnect import account_back, account_lost
 from social.publishing.send import send_due, went_out
 from social.publishing.settle import settle_due
@@ -87,11 +87,8 @@ async def test_a_thread_goes_out_part_by_part_in_order(
     assert len({attempt.key for attempt in attempts}) == 3
     told = await Row.find({"publication_id": str(publication.id)}).sort("_id").to_list()
     assert [(row.data["parts_online"], row.data["state"]) for row in told][1:] == [
-        (0, "sending"),
         (1, "queued"),
-        (1, "sending"),
         (2, "queued"),
-        (2, "sending"),
         (3, "online"),
     ]
     assert told[-1].data["parts"] == 3
@@ -166,16 +163,17 @@ async def test_a_receipt_that_comes_after_a_takeover_passes_the_turn_on_once(
     planned: Planned, backing: Backing, sandbox: Sandbox
 ) -> None:
     post = await planned("one", "two", "three")
-    claim = await Lane.claim(now() + SOON, owner=backing.owner, times=backing.settings.times, most=10)
+    claim = await claims.take(now() + SOON, backing, most=10)
     assert claim is not None
     id = (await of(post)).id
-    armed = (await Publication.arm([id], token=claim.token))[id]
+    assert await claims.arm([id], token=claim.token, at=NOW)
+    armed = await of(post)
     await Publication.engine().update_one({"_id": id}, {"$set": {"token": "another", "state": State.UNCONFIRMED}})
 
-    assert await went_out(armed, Receipt(id="42"), backing, token=claim.token) is None
+    await went_out(armed, Receipt(id="42"), backing)
     passed = await of(post)
-    assert await went_out(armed, Receipt(id="42"), backing) is None
-    assert await went_out(armed, Receipt(id="43", evidence="lookup"), backing) is None
+    await went_out(armed, Receipt(id="42"), backing)
+    await went_out(armed, Receipt(id="43", evidence="lookup"), backing)
 
     assert await of(post) == passed
     assert (passed.state, passed.part, passed.token) == (State.WAITING, 1, None)
@@ -190,8 +188,8 @@ async def test_a_part_whose_receipt_is_written_down_is_not_asked_for(
     publication = await of(post)
     doubt = {"state": State.UNCONFIRMED, "ambiguous": True, "next_at": now(), "attempt_no": 1}
     await Publication.engine().update_one({"_id": publication.id}, {"$set": doubt})
-    fact = send._written_down(publication, Receipt(id="42"))
-    await fact.note()
+    fact = written(publication, Receipt(id="42"), now())
+    await Attempt.get_pymongo_collection().insert_one(fact)
 
     await settle_due(backing)
 
@@ -381,7 +379,7 @@ async def test_after_a_part_that_only_a_person_has_seen_nothing_can_follow(
 
 
 async def test_two_workers_send_each_part_once(planned: Planned, backing: Backing, sandbox: Sandbox) -> None:
-    another = dataclasses.replace(backing, owner=msgspec.structs.replace(backing.owner, pid=1))
+    another = dataclasses.replace(backing, owner=msgspec.structs.replace(backing.owner, pid=1), in_hand=set())
     await planned("one", "two", "three")
 
     await asyncio.gather(*(send_due(now() + SOON, each) for each in (backing, another, backing, another)))

@@ -1,0 +1,415 @@
+"""A claim: the lanes that one look took, under one token, and all that is written under it.
+
+Its lanes work side by side and each reads as if it were alone; what they ask of Mongo travels together. Conditions stay
+each publication's own: a batch that does not match as a whole is carried out one by one.
+"""
+
+import asyncio
+import secrets
+from collections import deque
+from collections.abc import Coroutine, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from functools import partial
+from typing import Any, Final
+
+import bson
+import structlog
+from bson import ObjectId
+from bson.codec_options import CodecOptions
+from bson.raw_bson import RawBSONDocument
+from pymongo import UpdateOne
+from pymongo.asynchronous.client_session import AsyncClientSession
+from pymongo.errors import DuplicateKeyError, PyMongoError
+
+from social.accounts.documents import Account
+from social.backing import Backing
+from social.backing.mongo import AWARE, Instant, as_bson, insist
+from social.backing.owner import Owner
+from social.moments import steady
+from social.outbox.bus import Bus
+from social.outbox.documents import announce
+from social.publishing.attempts import Attempt
+from social.publishing.documents import Json, Publication
+from social.publishing.lanes import Lane
+from social.publishing.shown import row
+from social.publishing.states import CLAIMABLE, State
+from social.publishing.together import Together
+from social.settings import Times
+
+log = structlog.get_logger()
+RAW: CodecOptions[Any] = CodecOptions(document_class=RawBSONDocument)
+READ_AHEAD = 4_000  # publications that a claim has read and not begun, over all its lanes
+LINE = 50  # of them on one lane
+ARMS = 200  # publications in one write
+CONCLUSIONS = 100
+LANES = 500
+SLOW = 1.0  # seconds after which what is being sent is told of for good
+KNOWN_FOR = 5.0  # seconds for which an account is used as it was read; an old token is noticed and renewed in any case
+
+
+@dataclass(eq=False)
+class HeldLane:
+    """One lane of a claim, as its holder sees it."""
+
+    account_id: ObjectId
+    token: str
+    fence: int
+    asked: float  # the steady instant before the lease was asked for: it surely holds until then + lease
+    looked: float  # when (steady) it was last looked at for something due
+    line: deque[RawBSONDocument] = field(default_factory=deque)  # read, and not begun
+    account: Account | None = None
+    account_read: float = float("-inf")
+
+    def safe_until(self, times: Times) -> float:
+        """The steady instant after which no send may begin: one that does could outlive the lease."""
+        return self.asked + times.lease - times.http_timeout - times.margin
+
+
+class TooEarly:
+    """The answer to an arm that came before the due instant: this machine's idea of the time was wrong."""
+
+
+TOO_EARLY: Final = TooEarly()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Conclusion:
+    """What became of one publication: what is written under the claim, and the attempt that led to it, if one did.
+
+    `fact`: what is written where the claim has lost it, because the platform has the post all the same.
+    """
+
+    publication: Publication
+    changes: Json
+    state: State = State.SENDING  # in which it is until then
+    attempt: Json | None = None
+    fact: Json | None = None
+
+
+async def due_accounts(before: datetime, most: int) -> list[ObjectId]:
+    """At most `most` accounts with something claimable due before `before` (UTC).
+
+    Fair to workspaces: the first account of each comes before the second of any, and the earliest due first among them.
+    """
+    due = {"state": {"$in": list(CLAIMABLE)}, "next_at": {"$lte": before}, "prepare_at": None}
+    stages: list[Json] = [
+        {"$match": due},
+        {"$group": {"_id": {"w": "$workspace_id", "a": "$account_id"}, "first": {"$min": "$next_at"}}},
+        {"$sort": {"first": 1}},
+        {"$group": {"_id": "$_id.w", "accounts": {"$push": "$_id.a"}, "first": {"$min": "$first"}}},
+        {"$unwind": {"path": "$accounts", "includeArrayIndex": "turn"}},
+        {"$sort": {"turn": 1, "first": 1}},
+        {"$limit": most},
+    ]
+    return [found["accounts"] async for found in await Publication.engine().aggregate(stages)]
+
+
+async def take(before: datetime, backing: Backing, *, most: int) -> "Claim | None":
+    """Takes free lanes with something due before `before`, and lanes whose holder's lease ran out; at most `most`.
+
+    What is due on them is stamped as this claim's. None if there is nothing to take or others were faster.
+    """
+    times, present = backing.settings.times, backing.now()
+    abandoned = await Lane.abandoned(before=present, most=most)
+    due = await due_accounts(before, most)
+    left = await _left(present - timedelta(seconds=2 * times.lease), most)
+    wanted = [each for each in dict.fromkeys([*abandoned, *due, *left]) if each not in backing.in_hand][:most]
+    if not wanted:
+        return None
+    token, asked = secrets.token_hex(12), steady()
+    fences, server = await Lane.take(wanted, token, owner=backing.owner, lease=times.lease, at=backing.instant())
+    if not fences:
+        return None
+    if server is not None:
+        backing.clock.heard(server, asked)
+    await stamp(list(fences), before, token=token, owner=backing.owner, at=backing.instant())
+    return Claim(token, fences, asked, backing, more=len(due) >= most)
+
+
+async def _left(before: datetime, most: int) -> list[ObjectId]:
+    """Accounts with something queued or armed that nobody has touched since `before` (UTC).
+
+    Most of it only waits in a long line. But who stamps or arms after its lane was lost, and dies, leaves what no
+    lane's lease tells of.
+    """
+    left = {
+        "$or": [{"state": State.QUEUED, "next_at": {"$lt": before}}, {"state": State.SENDING}],
+        "updated_at": {"$lt": before},
+    }
+    stages: list[Json] = [{"$match": left}, {"$limit": most}, {"$group": {"_id": "$account_id"}}]
+    return [found["_id"] async for found in await Publication.engine().aggregate(stages)]
+
+
+async def stamp(accounts: Sequence[ObjectId], before: datetime, *, token: str, owner: Owner, at: Instant) -> None:
+    """Makes what the claimed lanes have due before `before` the claim's: queued, with its token and a higher fence.
+
+    What another claim had queued before comes along; its lane's lease has run out.
+    """
+    taken = [
+        {
+            "$set": {
+                "state": State.QUEUED,
+                "token": token,
+                "fence": {"$add": ["$fence", 1]},
+                "owner": {"$literal": as_bson(owner)},
+                "started_at": at,
+                "updated_at": at,
+            }
+        }
+    ]
+    mine: Json = {"account_id": {"$in": list(accounts)}}
+    due = mine | {"state": {"$in": list(CLAIMABLE)}, "next_at": {"$lte": before}, "prepare_at": None}
+    await Publication.engine().update_many(due, taken)
+    await Publication.engine().update_many(mine | {"state": State.QUEUED, "token": {"$ne": token}}, taken)
+
+
+async def arm(ids: Sequence[ObjectId], *, token: str, at: Instant) -> dict[ObjectId, Json]:
+    """Writes the intent to send: what it wrote into each, by id. Due and deadline are looked at by the server's clock.
+
+    What is missing from the answer was edited, held, cancelled or taken over, or it is too early or too late for it.
+    The token implies the fence: whoever takes a lane over changes both.
+    """
+    mine: Json = {"_id": {"$in": list(ids)}, "token": token}
+    in_time = {
+        "$and": [
+            {"$lte": ["$due_at", at]},
+            {"$or": [{"$gt": ["$part", 0]}, {"$not": "$deadline"}, {"$gt": ["$deadline", at]}]},
+        ]
+    }
+    intent = {
+        "state": State.SENDING,
+        "sent_at": at,
+        "begun_at": {"$cond": [{"$gt": ["$part", 0]}, "$begun_at", at]},
+        "first_sent_at": {"$ifNull": ["$first_sent_at", at]},
+        "attempt_no": {"$add": ["$attempt_no", 1]},
+        "reason": None,
+        "next_at": None,
+        "updated_at": at,
+    }
+    await Publication.engine().update_many(mine | {"state": State.QUEUED, "$expr": in_time}, [{"$set": intent}])
+    written = Publication.engine().find(
+        mine | {"state": State.SENDING}, {"sent_at": 1, "begun_at": 1, "first_sent_at": 1, "attempt_no": 1}
+    )
+    sending: Json = {"state": State.SENDING, "reason": None, "next_at": None}
+    return {found.pop("_id"): found | sending async for found in written}
+
+
+class Claim:
+    """What one look took. Its lanes ask it for what comes next, for intents, and to write down what came of them."""
+
+    def __init__(
+        self, token: str, fences: Mapping[ObjectId, int], asked: float, backing: Backing, *, more: bool = False
+    ) -> None:
+        """`asked`: the steady instant before the lease was asked for. `more`: others may be due that were not taken."""
+        self.token = token
+        self.more = more
+        self.lanes = [
+            HeldLane(account_id=account, token=token, fence=fence, asked=asked, looked=asked)
+            for account, fence in fences.items()
+        ]
+        self._backing = backing
+        self._bus = Bus(backing)
+        self._telling: set[asyncio.Task[None]] = set()
+        self.read = Together(self._read, most=LANES)
+        self.arm = Together(self._arm, most=ARMS)
+        self.conclude = Together(self._conclude, most=CONCLUSIONS)
+        self.renew = Together(self._renew, most=LANES)
+        self.release = Together(self._release, most=LANES)
+
+    async def next(self, lane: HeldLane) -> Publication | None:
+        """The first of what the claim holds on `lane`, in due order, that it has not handed out yet."""
+        if not lane.line:
+            await self.read(lane)
+        return Publication.kept(bson.decode(lane.line.popleft().raw, AWARE)) if lane.line else None
+
+    async def look_again(self, lane: HeldLane, before: datetime) -> None:
+        """Stamps what has fallen due before `before` on a lane that is held for long, as by a new claim."""
+        backing = self._backing
+        lane.looked = steady()
+        await stamp([lane.account_id], before, token=self.token, owner=backing.owner, at=backing.instant())
+
+    async def left_sending(self) -> list[Publication]:
+        """What earlier claims of these lanes armed and never concluded."""
+        accounts = [lane.account_id for lane in self.lanes]
+        left = {"account_id": {"$in": accounts}, "state": State.SENDING, "token": {"$ne": self.token}}
+        return [Publication.kept(found) async for found in Publication.engine().find(left)]
+
+    @contextmanager
+    def told_if_slow(self, publication: Publication) -> Iterator[None]:
+        """Tells, to be kept, that `publication` is being sent if the block takes long: who connects then must see."""
+        slow = asyncio.get_running_loop().call_later(SLOW, lambda: self._begin(self._still_sending(publication)))
+        try:
+            yield
+        finally:
+            slow.cancel()
+
+    async def all_told(self) -> None:
+        """Returns when everything that was to be told has been."""
+        if self._telling:
+            await asyncio.wait(self._telling)
+
+    async def _read(self, lanes: Sequence[HeldLane]) -> Sequence[None]:
+        each = max(1, min(LINE, READ_AHEAD // len(self.lanes)))
+        await asyncio.gather(self._lines(lanes, each), self._accounts(lanes))
+        return [None] * len(lanes)
+
+    async def _lines(self, lanes: Sequence[HeldLane], each: int) -> None:
+        by_account = {lane.account_id: lane for lane in lanes}
+        stages: list[Json] = [
+            {"$match": {"_id": {"$in": list(by_account)}}},
+            {
+                "$lookup": {
+                    "from": Publication.engine().name,
+                    "localField": "_id",
+                    "foreignField": "account_id",
+                    "pipeline": [
+                        {"$match": {"state": State.QUEUED, "token": self.token}},
+                        {"$sort": {"next_at": 1, "_id": 1}},
+                        {"$limit": each},
+                    ],
+                    "as": "line",
+                }
+            },
+            {"$project": {"line": 1}},
+        ]
+        found: Any = await Lane.engine().with_options(codec_options=RAW).aggregate(stages)
+        async for lane in found:
+            by_account[lane["_id"]].line.extend(lane["line"])
+
+    async def _accounts(self, lanes: Sequence[HeldLane]) -> None:
+        stale = {lane.account_id: lane for lane in lanes if steady() - lane.account_read > KNOWN_FOR}
+        if not stale:
+            return
+        for lane in stale.values():
+            lane.account, lane.account_read = None, steady()
+        async for found in Account.get_pymongo_collection().find({"_id": {"$in": list(stale)}}):
+            stale[found["_id"]].account = Account.model_validate(found)
+
+    async def _arm(self, publications: Sequence[Publication]) -> Sequence[Publication | TooEarly | None]:
+        armed = await arm([each.id for each in publications], token=self.token, at=self._backing.instant())
+        early: set[ObjectId] = set()
+        if missing := [each for each in publications if each.id not in armed]:
+            still = {"_id": {"$in": [each.id for each in missing]}, "token": self.token, "state": State.QUEUED}
+            ours = {found["_id"] async for found in Publication.engine().find(still, {"_id": 1})}
+            early = {each.id for each in missing if each.id in ours and not _past(each, self._backing.now())}
+        answers: list[Publication | TooEarly | None] = []
+        for each in publications:
+            intent = armed.get(each.id)
+            if intent is not None and intent["attempt_no"] == each.attempt_no + 1:
+                answers.append(each.with_changes(intent))
+            else:
+                answers.append(TOO_EARLY if each.id in early else None)
+        self._tell([each for each in answers if isinstance(each, Publication)])
+        return answers
+
+    def _tell(self, armed: Sequence[Publication]) -> None:
+        """That they are going out is told at once and not kept: what comes of it follows in a moment, and is."""
+        of_workspaces: dict[ObjectId, list[str]] = {}
+        for each in armed:
+            of_workspaces.setdefault(each.workspace_id, []).append(str(each.id))
+        told = [(workspace, {"publications": ids}) for workspace, ids in of_workspaces.items()]
+        if told:
+            self._begin(self._bus.ticks("publication.sending", told))
+
+    def _begin(self, telling: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(telling)
+        self._telling.add(task)
+        task.add_done_callback(self._telling.discard)
+
+    async def _still_sending(self, publication: Publication) -> None:
+        async def body(session: AsyncClientSession) -> None:
+            still = {"_id": publication.id, "token": self.token, "state": State.SENDING}
+            touched = {"$set": {"updated_at": self._backing.now()}}  # so that the conclusion's row comes after ours
+            written = await Publication.engine().update_one(still, touched, session=session)
+            if written.matched_count:
+                await announce([row(publication)], session)
+
+        try:
+            await self._backing.transaction(body)
+        except PyMongoError as error:
+            log.info("publication.not_told", publication=str(publication.id), error=type(error).__name__)
+
+    async def _conclude(self, conclusions: Sequence[Conclusion]) -> Sequence[Publication | None]:
+        try:
+            return await insist(partial(self._backing.transaction, partial(_all_of, conclusions)))
+        except (_Unmatched, DuplicateKeyError):  # one by one, so that what keeps one back keeps back no other
+            one_by_one = [partial(_one_of, each) for each in conclusions]
+            return [await insist(partial(self._backing.transaction, each)) for each in one_by_one]
+
+    async def _renew(self, lanes: Sequence[HeldLane]) -> Sequence[bool]:
+        asked, backing = steady(), self._backing
+        accounts = [lane.account_id for lane in lanes]
+        ours = await Lane.renew(accounts, self.token, lease=backing.settings.times.lease, at=backing.instant())
+        for lane in lanes:
+            if lane.account_id in ours:
+                lane.asked = asked
+        return [lane.account_id in ours for lane in lanes]
+
+    async def _release(self, lanes: Sequence[HeldLane]) -> Sequence[None]:
+        accounts = [lane.account_id for lane in lanes]
+        await hand_back(accounts, self.token)
+        await Lane.release(accounts, self.token)
+        return [None] * len(lanes)
+
+
+async def hand_back(accounts: Sequence[ObjectId], token: str) -> None:
+    """What a claim holds on these accounts and did not arm becomes claimable again, as it was."""
+    was = {
+        "$cond": [
+            {"$or": [{"$gt": ["$tries", 0]}, {"$gt": ["$part", 0]}]},
+            State.WAITING,
+            {"$cond": ["$prepared_until", State.PREPARED, State.PLANNED]},
+        ]
+    }
+    await Publication.engine().update_many(
+        {"account_id": {"$in": list(accounts)}, "token": token, "state": State.QUEUED},
+        [{"$set": {"state": was, "token": None, "owner": None}}],
+    )
+
+
+class _Unmatched(Exception):
+    """Not every condition of a batch was met: nothing of it is written."""
+
+
+async def _all_of(conclusions: Sequence[Conclusion], session: AsyncClientSession) -> list[Publication | None]:
+    """Writes them all, or raises _Unmatched: one was taken from the claim meanwhile, or an earlier try was heard."""
+    updates = [UpdateOne(_condition(each), {"$set": each.changes}) for each in conclusions]
+    written = await Publication.engine().bulk_write(updates, ordered=False, session=session)
+    if written.matched_count != len(updates):
+        raise _Unmatched
+    attempts = [each.attempt for each in conclusions if each.attempt is not None]
+    if attempts:
+        await Attempt.get_pymongo_collection().insert_many(attempts, ordered=False, session=session)
+    changed = [each.publication.with_changes(each.changes) for each in conclusions]
+    await announce([row(each) for each in changed], session)
+    return [*changed]
+
+
+async def _one_of(conclusion: Conclusion, session: AsyncClientSession) -> Publication | None:
+    """Writes one, as far as it is still the claim's, and what is a fact in any case. Running it again changes nothing.
+
+    None where the claim had lost it.
+    """
+    found = await Publication.engine().find_one_and_update(
+        _condition(conclusion), {"$set": conclusion.changes}, return_document=True, session=session
+    )
+    changed = Publication.kept(found) if found else None
+    ours = changed
+    if changed is None and conclusion.fact is not None:
+        changed = await Publication.went_out(conclusion.publication, conclusion.fact, session)
+    if conclusion.attempt is not None:
+        await Attempt.note(conclusion.attempt, session)
+    if changed is not None:
+        await announce([row(changed)], session)
+    return ours
+
+
+def _condition(conclusion: Conclusion) -> Json:
+    publication = conclusion.publication
+    return publication.as_it_was() | {"token": publication.token, "state": conclusion.state}
+
+
+def _past(publication: Publication, at: datetime) -> bool:
+    return publication.deadline is not None and publication.deadline <= at
