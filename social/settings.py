@@ -45,6 +45,8 @@ class Times(msgspec.Struct, frozen=True, kw_only=True):
     backoff: Seconds = 15.0  # before the first retry; each further one waits four times as long
     look_ahead: Seconds = 2.0  # how long before its instant a publication is claimed
     tick: Seconds = 1.0  # how often the clock looks
+    overdue: Seconds = 60.0  # whose turn was longer ago than that was kept back by a stop, not by a long line
+    spacing: Seconds = 30.0  # between the overdue publications of one account
 
     def timedelta(self, name: str) -> timedelta:
         """The time called `name` as a timedelta. AttributeError if there is none."""

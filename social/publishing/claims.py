@@ -59,6 +59,7 @@ class HeldLane:
     asked: float  # the steady instant before the lease was asked for: it surely holds until then + lease
     looked: float  # when (steady) it was last looked at for something due
     line: deque[RawBSONDocument] = field(default_factory=deque)  # read, and not begun
+    late_until: datetime | None = None  # when the next one that a stop has kept back may go out
     account: Account | None = None
     account_read: float = float("-inf")
 
@@ -204,6 +205,7 @@ class Claim:
     ) -> None:
         """`asked`: the steady instant before the lease was asked for. `more`: others may be due that were not taken."""
         self.token = token
+        self.taken_at = backing.now()
         self.more = more
         self.lanes = [
             HeldLane(account_id=account, token=token, fence=fence, asked=asked, looked=asked)

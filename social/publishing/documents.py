@@ -96,6 +96,7 @@ class Publication(OfWorkspace):
     attempts_before: int = 0  # of them, those before this part and revision
     tries: int = 0  # what the retry budget knows; of this part
     looks: int = 0
+    deaths: int = 0  # of processes that had this part in hand
     first_sent_at: datetime | None = None  # this part's first intent
     started_at: datetime | None = None
     begun_at: datetime | None = None  # the latest intent of the first part
@@ -215,6 +216,7 @@ class Publication(OfWorkspace):
             "first_sent_at": None,
             "attempts_before": self.attempt_no,
             "tries": 0,
+            "deaths": 0,
         }
 
     def as_it_was(self) -> Json:
@@ -436,7 +438,13 @@ class Publication(OfWorkspace):
         if not ids:
             return []
         mine: Json = {"_id": {"$in": ids}}
-        await cls.engine().update_many(due | free | mine, {"$set": changes | {"work": as_bson(work), "updated_at": at}})
+        died = {"$cond": [{"$eq": [{"$type": "$work"}, "object"]}, 1, 0]}  # nobody ended what it had begun
+        taken = changes | {
+            "work": {"$literal": as_bson(work)},
+            "deaths": {"$add": [{"$ifNull": ["$deaths", 0]}, died]},
+            "updated_at": at,
+        }
+        await cls.engine().update_many(due | free | mine, [{"$set": taken}])
         return [cls._certain(found) async for found in cls.engine().find(mine | {"work.token": work.token})]
 
     @classmethod

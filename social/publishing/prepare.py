@@ -25,7 +25,7 @@ from social.platforms.contract import Platform, Prepared
 from social.publishing.documents import Publication, Work
 from social.publishing.reconnect import login_refused
 from social.publishing.shown import row
-from social.publishing.states import State, refused
+from social.publishing.states import DEATHS, State, poisonous, refused
 
 log = structlog.get_logger()
 AT_ONCE = 20
@@ -82,6 +82,10 @@ class _Lost(Exception):
 async def _prepare(publication: Publication, work: Work, backing: Backing) -> None:
     platform, account = PLATFORMS[publication.platform], None
     try:
+        if publication.deaths >= DEATHS:
+            parked = publication.after(poisonous(publication.deaths), backing.now())
+            await _told(parked | {"prepare_at": None, "work": None}, publication, work, backing)
+            return
         await _told(_anew(publication, backing), publication, work, backing)  # it may have waited for room
         account = await Account.get(publication.account_id)
         if account is None or account.state != "connected":
@@ -150,6 +154,7 @@ def _not_prepared(error: PlatformError, publication: Publication, backing: Backi
 def _done(prepared: Prepared, publication: Publication, platform: Platform, backing: Backing) -> dict[str, Any]:
     return {
         "state": State.PREPARED,
+        "deaths": 0,
         "prepared": as_bson(prepared),
         "prepared_until": backing.now() + platform.keeps_prepared,
         "prepare_at": None,

@@ -26,7 +26,7 @@ from social.publishing.claims import Claim, Conclusion, HeldLane, TooEarly
 from social.publishing.documents import FREE, Publication, Refusal
 from social.publishing.reconnect import login_refused
 from social.publishing.shown import row
-from social.publishing.states import Reason, State, Step, decide, repeatable
+from social.publishing.states import Reason, State, Step, decide, over, repeatable, spaced
 from social.publishing.states import went_out as after_going_out
 
 log = structlog.get_logger()
@@ -106,6 +106,8 @@ async def _send_lane(lane: HeldLane, claim: Claim, backing: Backing) -> None:
                 break
             if not await _still_ours(lane, claim, backing):
                 break
+            if await _kept_apart(publication, lane, claim, backing):
+                continue
             await _until(publication.next_at or publication.due_at, backing)
             async with backing.room:
                 await _send_parts(publication, lane, claim, backing)
@@ -115,6 +117,20 @@ async def _send_lane(lane: HeldLane, claim: Claim, backing: Backing) -> None:
         log.warning("lane.abandoned", account=str(lane.account_id), error=type(error).__name__)
     finally:
         _let_go(lane, backing)
+
+
+async def _kept_apart(publication: Publication, lane: HeldLane, claim: Claim, backing: Backing) -> bool:
+    """Whether it is one of several that a stop has kept back on this account: the first goes out at once, and each
+    further one so much later, in due order."""
+    at, times = backing.now(), backing.settings.times
+    if claim.taken_at - (publication.next_at or publication.due_at) < timedelta(seconds=times.overdue):
+        return False  # if it is late, then for the line before it
+    again_at, lane.late_until = lane.late_until, (lane.late_until or at) + timedelta(seconds=times.spacing)
+    if again_at is None:
+        return False
+    changes = publication.after(spaced(again_at), at) | {"token": None, "owner": None}
+    await claim.conclude(Conclusion(publication=publication, changes=changes, state=State.QUEUED))
+    return True
 
 
 def _let_go(lane: HeldLane, backing: Backing) -> None:
@@ -190,6 +206,8 @@ def _may_go_out(publication: Publication, at: datetime) -> bool:
     decided: for its lane, or for an instance to be there at all."""
     if not publication.ambiguous:
         return True
+    if over(publication.deadline, at, publication.progress):
+        return False
     platform = PLATFORMS[publication.platform]
     first_sent_at = publication.first_sent_at or publication.due_at
     return repeatable(platform.settles, first_sent_at, platform.replay_for, at)
@@ -283,7 +301,10 @@ async def _doubt_what_was_left(claim: Claim, backing: Backing) -> None:
     reason = Reason(code="unknown", text="It was interrupted while going out. Checking whether it did.")
     step = Step(state=State.UNCONFIRMED, again_at=backing.now(), reason=reason, ambiguous=True)
     left = [
-        Conclusion(publication=each, changes=each.after(step, backing.now()) | {"token": None})
+        Conclusion(
+            publication=each,
+            changes=each.after(step, backing.now()) | {"token": None, "deaths": each.deaths + 1},
+        )
         for each in await claim.left_sending()
     ]
     await asyncio.gather(*map(claim.conclude, left))

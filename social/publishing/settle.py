@@ -131,6 +131,8 @@ def _unfound(publication: Publication, backing: Backing) -> Step:
         now=backing.now(),
         times=backing.settings.times,
         progress=publication.progress,
+        deadline=publication.deadline,
+        deaths=publication.deaths,
     )
 
 

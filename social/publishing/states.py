@@ -22,6 +22,7 @@ from social.platforms.contract import Receipt, Settling
 from social.platforms.words import CHANGE_IT
 from social.settings import Times
 
+DEATHS = 3  # after which what was in a process's hands each time it died is no longer touched without a person
 TRIES = 5  # retries after the first try that an answer refused
 LOOKS = (5.0, 15.0, 45.0, 120.0, 300.0)  # seconds after sending at which a search looks
 FACTOR = 4
@@ -189,12 +190,15 @@ def settled(
     now: datetime,
     times: Times,
     progress: Progress = WHOLE,
+    deadline: datetime | None = None,
+    deaths: int = 0,
 ) -> Step:
     """What becomes of an unconfirmed publication after one look. `found` is what the look found.
 
     `attempts` counts the intents of the part in doubt, and the instants are its own. `refusal` is a definite no that
     came while an earlier attempt was in doubt: believed once absence is proven.
-    Repeats with a key cost no try but come at growing distances, and end with the key's life.
+    Repeats with a key cost no try but come at growing distances, and end with the key's life, or at the `deadline`:
+    beyond it what is in doubt is only looked for. After too many `deaths` with it in hand nothing is repeated either.
     Source: section 4 of the protocol, row by row.
     """
     if found is not None:
@@ -208,9 +212,12 @@ def settled(
                 text="We cannot see whether it went out. Look at the profile: is it there, or shall we send it again?",
             ),
         )
-    if settles == "rkey" and refusal is None:
+    if deaths >= DEATHS:
+        return poisonous(deaths)
+    may_repeat = refusal is None and not over(deadline, now, progress)
+    if settles == "rkey" and may_repeat:
         return _repeat(now)
-    if refusal is None and repeatable(settles, first_sent_at, replay_for, now):
+    if may_repeat and repeatable(settles, first_sent_at, replay_for, now):
         safe = max(timed_out, last_sent_at + backoff(attempts - 1, times)) if attempts > 1 else timed_out
         return _repeat(now) if now >= safe else _look(safe)
     proven = timed_out + timedelta(seconds=times.settle_dead if owner_dead else times.settle)
@@ -224,6 +231,25 @@ def settled(
         text = f"The platform's answer was lost {tries + 1} times, and it is not there."
         step = msgspec.structs.replace(_ended("exhausted", text, progress), counts=True)
     return msgspec.structs.replace(step, ambiguous=False)
+
+
+def over(deadline: datetime | None, now: datetime, progress: Progress = WHOLE) -> bool:
+    """Whether it is too late to send it. What is partly online is not left half for being late."""
+    return deadline is not None and now >= deadline and not progress.online
+
+
+def poisonous(deaths: int) -> Step:
+    """What becomes of a publication that a process had in hand each of the `deaths` times that one died."""
+    text = (
+        f"The program ended unexpectedly {deaths} times while this was in its hands. It is left alone now. "
+        "Look at the profile whether it is there; then try again, or change it."
+    )
+    return Step(state=State.HELD, reason=Reason(code="poison", text=text))
+
+
+def spaced(until: datetime) -> Step:
+    """What becomes of one of several that were overdue on one account after a stop."""
+    return _waiting("spaced", "Several were overdue after a stop. They go out one after another.", until)
 
 
 def repeatable(settles: Settling, first_sent_at: datetime, replay_for: timedelta, now: datetime) -> bool:

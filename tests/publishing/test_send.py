@@ -432,3 +432,48 @@ async def test_a_token_that_dies_in_the_middle_of_a_send_is_renewed_and_the_post
 
     assert (publication.attempt_no, publication.tries) == (1, 0)
     assert [post["text"] for post in sandbox.statuses(platform=platform)] == ["hello"]
+
+
+async def test_what_a_stop_kept_back_goes_out_in_due_order_one_by_one_and_what_is_due_now_at_its_time(
+    planned: Planned, backing: Backing, sandbox: Sandbox
+) -> None:
+    posts = [await planned(f"overdue {n}", due_at=now() + timedelta(hours=1 + n)) for n in range(3)]
+    for n, post in enumerate(posts):
+        long_ago = now() - timedelta(hours=1) + timedelta(minutes=n)
+        await Publication.engine().update_one(
+            {"post_id": post.id}, {"$set": {"due_at": long_ago, "next_at": long_ago, "state": State.PLANNED}}
+        )
+    punctual = await planned("punctual")
+    times = msgspec.structs.replace(backing.settings.times, spacing=1.5)
+    careful = dataclasses.replace(backing, settings=msgspec.structs.replace(backing.settings, times=times))
+
+    await send_due(careful.now() + timedelta(seconds=1), careful)
+
+    assert sandbox.texts() == ["overdue 0", "punctual"]
+    waiting = [await of(post) for post in posts[1:]]
+    assert [(each.state, each.reason and each.reason.code, each.tries) for each in waiting] == [
+        (State.WAITING, "spaced", 0)
+    ] * 2
+    apart = [each.next_at - of_first for each, of_first in zip(waiting, [now()] * 2, strict=True) if each.next_at]
+    assert 0 < apart[0].total_seconds() < 1.6
+    assert 1.4 < (apart[1] - apart[0]).total_seconds() < 1.6
+
+    await send_due(careful.now() + timedelta(seconds=5), careful)
+    assert all((await of(post)).state is State.ONLINE for post in (*posts, punctual))
+    assert sandbox.texts() == ["overdue 0", "punctual", "overdue 1", "overdue 2"]
+
+
+async def test_what_a_process_had_in_hand_each_time_it_died_is_left_alone_after_the_third(
+    planned: Planned, backing: Backing, engine: Running, sandbox: Sandbox
+) -> None:
+    post, other = await planned("poison", due_at=now() + timedelta(hours=1)), await planned("harmless")
+    left = {"state": State.SENDING, "token": "of the dead", "attempt_no": 3, "deaths": 2, "ambiguous": True}
+    long_ago = now() - timedelta(seconds=60)
+    stamps = {"sent_at": long_ago, "first_sent_at": long_ago, "updated_at": long_ago, "next_at": None}
+    await Publication.engine().update_one({"post_id": post.id}, {"$set": left | stamps | {"due_at": long_ago}})
+
+    parked = await until(post, State.HELD)
+
+    assert (parked.deaths, parked.reason and parked.reason.code) == (3, "poison")
+    await until(other, State.ONLINE)
+    assert sandbox.texts() == ["harmless"]
