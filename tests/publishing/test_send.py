@@ -459,7 +459,7 @@ async def test_what_a_stop_kept_back_goes_out_in_due_order_one_by_one_and_what_i
     assert 1.4 < (apart[1] - apart[0]).total_seconds() < 1.6
 
     await send_due(careful.now() + timedelta(seconds=5), careful)
-    assert all((await of(post)).state is State.ONLINE for post in (*posts, punctual))
+    assert {(await of(post)).state for post in (*posts, punctual)} == {State.ONLINE}
     assert sandbox.texts() == ["overdue 0", "punctual", "overdue 1", "overdue 2"]
 
 
