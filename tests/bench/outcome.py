@@ -14,7 +14,7 @@ from tests.bench.crowd import Expected
 from tests.bench.sink.asked import Arrived
 from tests.bench.stage import Stage
 
-LOOK = 0.1  # seconds between two looks
+LOOK = 0.2  # seconds between two looks
 SILENCE = 1.0  # seconds after the end in which a double would still be seen
 
 
