@@ -2,6 +2,7 @@
 
 import asyncio
 import base64
+import gc
 import os
 import signal
 import socket
@@ -36,6 +37,7 @@ from social.posts.documents import Post
 from social.publishing.attempts import Attempt
 from social.publishing.documents import Publication
 from social.publishing.lanes import Lane
+from social.publishing.tellings import Telling
 from social.settings import Settings
 from social.supervised import ready
 
@@ -43,9 +45,10 @@ log = structlog.get_logger()
 
 DOCUMENTS: tuple[type[Document], ...] = (
     User, Workspace, Membership, Session, Tries, Ticket, Invitation, Repeat, Account, AppRegistration, Pending,
-    FoundAccount, Media, Post, Publication, Attempt, Lane, Row, Relay,
+    FoundAccount, Media, Post, Publication, Attempt, Lane, Telling, Row, Relay,
 )  # fmt: skip
 BACKLOG = 2048
+GARBAGE = 20_000  # objects more than before, after which those that refer to each other are looked for
 KEEP_ALIVE = 75  # seconds; longer than clients and proxies keep one idle, or they send on what we are just closing
 
 
@@ -75,6 +78,8 @@ async def serve(settings: Settings, listening: socket.socket | None) -> int:
     A task that dies ends the instance with 1: its supervisor starts another.
     """
     logs.configure(style=settings.log_format, level=settings.log_level)
+    gc.freeze()  # what was imported stays: it is not looked through again and again while thousands are sent
+    gc.set_threshold(GARBAGE, 20, 50)
     settings.expect_apps(platform.name for platform in PLATFORMS.values() if platform.needs_app)
     async with opened(settings) as backing:
         await _wait_for_servers(backing)

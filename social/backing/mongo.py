@@ -23,7 +23,7 @@ TRUSTED_FOR = 60.0  # seconds after which a quick answer about the time counts n
 
 # A filter's or an update's idea of the present: the server's in production, a literal where a test moves the clock.
 NOW = "$$NOW"
-AWARE: CodecOptions[dict[str, Any]] = CodecOptions(tz_aware=True, tzinfo=UTC)
+AWARE: CodecOptions[Any] = CodecOptions(tz_aware=True, tzinfo=UTC)
 Instant = str | datetime
 
 

@@ -1,5 +1,6 @@
 """Attempts: what was tried and what came of it, part by part. The facts that no claim is needed for."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Annotated
 
@@ -7,12 +8,15 @@ from beanie import Document, PydanticObjectId
 from bson import ObjectId
 from pydantic import Field
 from pymongo import IndexModel
-from pymongo.asynchronous.client_session import AsyncClientSession
+from pymongo.errors import BulkWriteError
 
 from social.backing.mongo import BSON_ENCODERS, as_bson, stored
 from social.errors import PlatformError
 from social.platforms.contract import Receipt
-from social.publishing.documents import Json, Publication
+from social.publishing.documents import Publication
+from social.publishing.facts import Facts, Json
+
+DUPLICATE = 11000  # what Mongo calls a second document with the same id
 
 
 class Attempt(Document):
@@ -41,12 +45,15 @@ class Attempt(Document):
         indexes = (IndexModel([("publication_id", 1), ("rev", 1), ("n", 1)]),)
 
     @classmethod
-    async def note(cls, attempt: Json, session: AsyncClientSession) -> None:
-        """Adds one, as `written` made it, whoever holds the claim by now. Adding it again changes nothing."""
-        once = {name: value for name, value in attempt.items() if name != "_id"}
-        await cls.get_pymongo_collection().update_one(
-            {"_id": attempt["_id"]}, {"$setOnInsert": once}, upsert=True, session=session
-        )
+    async def note(cls, attempts: Sequence[Json]) -> None:
+        """Adds what `written` made, whoever holds the claim by now. Adding it again changes nothing."""
+        if not attempts:
+            return
+        try:
+            await cls.get_pymongo_collection().insert_many(attempts, ordered=False)
+        except BulkWriteError as error:
+            if any(each["code"] != DUPLICATE for each in error.details["writeErrors"]):
+                raise
 
     @classmethod
     async def receipt_for(cls, publication: Publication) -> "Attempt | None":
@@ -69,7 +76,7 @@ class Attempt(Document):
         )
 
 
-def written(publication: Publication, outcome: Receipt | PlatformError, at: datetime) -> Json:
+def written(publication: Facts, outcome: Receipt | PlatformError, at: datetime) -> Json:
     """The attempt that `publication` was armed for, as it is stored, answered with `outcome` at the instant `at`."""
     refused = outcome if isinstance(outcome, PlatformError) else None
     return {

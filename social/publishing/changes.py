@@ -12,7 +12,8 @@ from social.moments import now
 from social.outbox.documents import Announcement, Row
 from social.posts.documents import Post
 from social.posts.when import Plan
-from social.publishing.documents import Publication, key_of, preparing_begins
+from social.publishing.documents import Publication
+from social.publishing.facts import key_of, preparing_begins
 from social.publishing.states import State
 
 REVIVABLE = (State.FAILED, State.CANCELLED, State.MISSED)

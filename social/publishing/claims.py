@@ -21,7 +21,7 @@ from bson.codec_options import CodecOptions
 from bson.raw_bson import RawBSONDocument
 from pymongo import UpdateOne
 from pymongo.asynchronous.client_session import AsyncClientSession
-from pymongo.errors import DuplicateKeyError, PyMongoError
+from pymongo.errors import PyMongoError
 
 from social.accounts.documents import Account
 from social.backing import Backing
@@ -31,10 +31,12 @@ from social.moments import steady
 from social.outbox.bus import Bus
 from social.outbox.documents import announce
 from social.publishing.attempts import Attempt
-from social.publishing.documents import Json, Publication
+from social.publishing.documents import Publication, in_states
+from social.publishing.facts import InHand, Json
 from social.publishing.lanes import Lane
 from social.publishing.shown import row
-from social.publishing.states import CLAIMABLE, State
+from social.publishing.states import AHEAD, CLAIMABLE, OPEN, TAKEN, State
+from social.publishing.tellings import Telling
 from social.publishing.together import Together
 from social.settings import Times
 
@@ -59,6 +61,7 @@ class HeldLane:
     asked: float  # the steady instant before the lease was asked for: it surely holds until then + lease
     looked: float  # when (steady) it was last looked at for something due
     line: deque[RawBSONDocument] = field(default_factory=deque)  # read, and not begun
+    goes_on: bool = True  # whether there may be more of the claim's than was read
     late_until: datetime | None = None  # when the next one that a stop has kept back may go out
     account: Account | None = None
     account_read: float = float("-inf")
@@ -82,7 +85,7 @@ class Conclusion:
     `fact`: what is written where the claim has lost it, because the platform has the post all the same.
     """
 
-    publication: Publication
+    publication: InHand
     changes: Json
     state: State = State.SENDING  # in which it is until then
     attempt: Json | None = None
@@ -94,7 +97,7 @@ async def due_accounts(before: datetime, most: int) -> list[ObjectId]:
 
     Fair to workspaces: the first account of each comes before the second of any, and the earliest due first among them.
     """
-    due = {"state": {"$in": list(CLAIMABLE)}, "next_at": {"$lte": before}, "prepare_at": None}
+    due = in_states(CLAIMABLE, AHEAD) | {"next_at": {"$lte": before}, "prepare_at": None}
     stages: list[Json] = [
         {"$match": due},
         {"$group": {"_id": {"w": "$workspace_id", "a": "$account_id"}, "first": {"$min": "$next_at"}}},
@@ -125,8 +128,9 @@ async def take(before: datetime, backing: Backing, *, most: int) -> "Claim | Non
         return None
     if server is not None:
         backing.clock.heard(server, asked)
-    await stamp(list(fences), before, token=token, owner=backing.owner, at=backing.instant())
-    return Claim(token, fences, asked, backing, more=len(due) >= most)
+    inherited = [each for each in (*abandoned, *left) if each in fences]
+    await stamp(list(fences), before, token=token, owner=backing.owner, at=backing.instant(), inherited=inherited)
+    return Claim(token, fences, asked, before, backing, inherited=inherited, more=len(due) >= most)
 
 
 async def _left(before: datetime, most: int) -> list[ObjectId]:
@@ -136,17 +140,26 @@ async def _left(before: datetime, most: int) -> list[ObjectId]:
     lane's lease tells of.
     """
     left = {
-        "$or": [{"state": State.QUEUED, "next_at": {"$lt": before}}, {"state": State.SENDING}],
+        "state": {"$in": list(TAKEN)},
+        "next_at": {"$lt": before},
         "updated_at": {"$lt": before},
     }
     stages: list[Json] = [{"$match": left}, {"$limit": most}, {"$group": {"_id": "$account_id"}}]
     return [found["_id"] async for found in await Publication.engine().aggregate(stages)]
 
 
-async def stamp(accounts: Sequence[ObjectId], before: datetime, *, token: str, owner: Owner, at: Instant) -> None:
+async def stamp(
+    accounts: Sequence[ObjectId],
+    before: datetime,
+    *,
+    token: str,
+    owner: Owner,
+    at: Instant,
+    inherited: Sequence[ObjectId] = (),
+) -> None:
     """Makes what the claimed lanes have due before `before` the claim's: queued, with its token and a higher fence.
 
-    What another claim had queued before comes along; its lane's lease has run out.
+    On `inherited` lanes, whose holder lost them, what it had queued comes along.
     """
     taken = [
         {
@@ -160,10 +173,12 @@ async def stamp(accounts: Sequence[ObjectId], before: datetime, *, token: str, o
             }
         }
     ]
-    mine: Json = {"account_id": {"$in": list(accounts)}}
-    due = mine | {"state": {"$in": list(CLAIMABLE)}, "next_at": {"$lte": before}, "prepare_at": None}
+    mine: Json = {"account_id": {"$in": list(accounts)}, "next_at": {"$lte": before}}
+    due = mine | in_states(CLAIMABLE, OPEN) | {"prepare_at": None}
     await Publication.engine().update_many(due, taken)
-    await Publication.engine().update_many(mine | {"state": State.QUEUED, "token": {"$ne": token}}, taken)
+    if inherited:
+        queued = {"account_id": {"$in": list(inherited)}, "state": State.QUEUED, "token": {"$ne": token}}
+        await Publication.engine().update_many(mine | queued, taken)
 
 
 async def arm(ids: Sequence[ObjectId], *, token: str, at: Instant) -> dict[ObjectId, Json]:
@@ -186,14 +201,13 @@ async def arm(ids: Sequence[ObjectId], *, token: str, at: Instant) -> dict[Objec
         "first_sent_at": {"$ifNull": ["$first_sent_at", at]},
         "attempt_no": {"$add": ["$attempt_no", 1]},
         "reason": None,
-        "next_at": None,
         "updated_at": at,
     }
     await Publication.engine().update_many(mine | {"state": State.QUEUED, "$expr": in_time}, [{"$set": intent}])
     written = Publication.engine().find(
         mine | {"state": State.SENDING}, {"sent_at": 1, "begun_at": 1, "first_sent_at": 1, "attempt_no": 1}
     )
-    sending: Json = {"state": State.SENDING, "reason": None, "next_at": None}
+    sending: Json = {"state": State.SENDING, "reason": None}
     return {found.pop("_id"): found | sending async for found in written}
 
 
@@ -201,10 +215,21 @@ class Claim:
     """What one look took. Its lanes ask it for what comes next, for intents, and to write down what came of them."""
 
     def __init__(
-        self, token: str, fences: Mapping[ObjectId, int], asked: float, backing: Backing, *, more: bool = False
+        self,
+        token: str,
+        fences: Mapping[ObjectId, int],
+        asked: float,
+        before: datetime,
+        backing: Backing,
+        *,
+        inherited: Sequence[ObjectId] = (),
+        more: bool = False,
     ) -> None:
-        """`asked`: the steady instant before the lease was asked for. `more`: others may be due that were not taken."""
+        """`asked`: the steady instant before the lease was asked for. `before`: what falls due until then was stamped.
+        `inherited`: the accounts whose lanes their holders lost. `more`: others may be due that were not taken."""
+        self.inherited = inherited
         self.token = token
+        self.before = before
         self.taken_at = backing.now()
         self.more = more
         self.lanes = [
@@ -218,28 +243,24 @@ class Claim:
         self.arm = Together(self._arm, most=ARMS)
         self.conclude = Together(self._conclude, most=CONCLUSIONS)
         self.renew = Together(self._renew, most=LANES)
+        self.look_again = Together(self._look_again, most=LANES)
         self.release = Together(self._release, most=LANES)
 
-    async def next(self, lane: HeldLane) -> Publication | None:
+    async def next(self, lane: HeldLane) -> InHand | None:
         """The first of what the claim holds on `lane`, in due order, that it has not handed out yet."""
-        if not lane.line:
+        if not lane.line and lane.goes_on:
             await self.read(lane)
-        return Publication.kept(bson.decode(lane.line.popleft().raw, AWARE)) if lane.line else None
+        return InHand.of(bson.decode(lane.line.popleft().raw, AWARE)) if lane.line else None
 
-    async def look_again(self, lane: HeldLane, before: datetime) -> None:
-        """Stamps what has fallen due before `before` on a lane that is held for long, as by a new claim."""
-        backing = self._backing
-        lane.looked = steady()
-        await stamp([lane.account_id], before, token=self.token, owner=backing.owner, at=backing.instant())
-
-    async def left_sending(self) -> list[Publication]:
-        """What earlier claims of these lanes armed and never concluded."""
-        accounts = [lane.account_id for lane in self.lanes]
-        left = {"account_id": {"$in": accounts}, "state": State.SENDING, "token": {"$ne": self.token}}
-        return [Publication.kept(found) async for found in Publication.engine().find(left)]
+    async def left_sending(self) -> list[InHand]:
+        """What earlier claims of inherited lanes armed and never concluded."""
+        if not self.inherited:
+            return []
+        left = self._of(self.inherited) | {"state": State.SENDING, "token": {"$ne": self.token}}
+        return [InHand.of(found) async for found in Publication.engine().find(left)]
 
     @contextmanager
-    def told_if_slow(self, publication: Publication) -> Iterator[None]:
+    def told_if_slow(self, publication: InHand) -> Iterator[None]:
         """Tells, to be kept, that `publication` is being sent if the block takes long: who connects then must see."""
         slow = asyncio.get_running_loop().call_later(SLOW, lambda: self._begin(self._still_sending(publication)))
         try:
@@ -251,6 +272,7 @@ class Claim:
         """Returns when everything that was to be told has been."""
         if self._telling:
             await asyncio.wait(self._telling)
+        await Telling.end(self.token)
 
     async def _read(self, lanes: Sequence[HeldLane]) -> Sequence[None]:
         each = max(1, min(LINE, READ_AHEAD // len(self.lanes)))
@@ -267,7 +289,7 @@ class Claim:
                     "localField": "_id",
                     "foreignField": "account_id",
                     "pipeline": [
-                        {"$match": {"state": State.QUEUED, "token": self.token}},
+                        {"$match": {"state": State.QUEUED, "token": self.token, "next_at": {"$lte": self.before}}},
                         {"$sort": {"next_at": 1, "_id": 1}},
                         {"$limit": each},
                     ],
@@ -278,7 +300,9 @@ class Claim:
         ]
         found: Any = await Lane.engine().with_options(codec_options=RAW).aggregate(stages)
         async for lane in found:
-            by_account[lane["_id"]].line.extend(lane["line"])
+            line = lane["line"]
+            by_account[lane["_id"]].line.extend(line)
+            by_account[lane["_id"]].goes_on = len(line) == each
 
     async def _accounts(self, lanes: Sequence[HeldLane]) -> None:
         stale = {lane.account_id: lane for lane in lanes if steady() - lane.account_read > KNOWN_FOR}
@@ -289,24 +313,24 @@ class Claim:
         async for found in Account.get_pymongo_collection().find({"_id": {"$in": list(stale)}}):
             stale[found["_id"]].account = Account.model_validate(found)
 
-    async def _arm(self, publications: Sequence[Publication]) -> Sequence[Publication | TooEarly | None]:
+    async def _arm(self, publications: Sequence[InHand]) -> Sequence[InHand | TooEarly | None]:
         armed = await arm([each.id for each in publications], token=self.token, at=self._backing.instant())
         early: set[ObjectId] = set()
         if missing := [each for each in publications if each.id not in armed]:
             still = {"_id": {"$in": [each.id for each in missing]}, "token": self.token, "state": State.QUEUED}
             ours = {found["_id"] async for found in Publication.engine().find(still, {"_id": 1})}
             early = {each.id for each in missing if each.id in ours and not _past(each, self._backing.now())}
-        answers: list[Publication | TooEarly | None] = []
+        answers: list[InHand | TooEarly | None] = []
         for each in publications:
             intent = armed.get(each.id)
             if intent is not None and intent["attempt_no"] == each.attempt_no + 1:
                 answers.append(each.with_changes(intent))
             else:
                 answers.append(TOO_EARLY if each.id in early else None)
-        self._tell([each for each in answers if isinstance(each, Publication)])
+        self._tell([each for each in answers if isinstance(each, InHand)])
         return answers
 
-    def _tell(self, armed: Sequence[Publication]) -> None:
+    def _tell(self, armed: Sequence[InHand]) -> None:
         """That they are going out is told at once and not kept: what comes of it follows in a moment, and is."""
         of_workspaces: dict[ObjectId, list[str]] = {}
         for each in armed:
@@ -320,7 +344,7 @@ class Claim:
         self._telling.add(task)
         task.add_done_callback(self._telling.discard)
 
-    async def _still_sending(self, publication: Publication) -> None:
+    async def _still_sending(self, publication: InHand) -> None:
         async def body(session: AsyncClientSession) -> None:
             still = {"_id": publication.id, "token": self.token, "state": State.SENDING}
             touched = {"$set": {"updated_at": self._backing.now()}}  # so that the conclusion's row comes after ours
@@ -333,12 +357,22 @@ class Claim:
         except PyMongoError as error:
             log.info("publication.not_told", publication=str(publication.id), error=type(error).__name__)
 
-    async def _conclude(self, conclusions: Sequence[Conclusion]) -> Sequence[Publication | None]:
-        try:
-            return await insist(partial(self._backing.transaction, partial(_all_of, conclusions)))
-        except (_Unmatched, DuplicateKeyError):  # one by one, so that what keeps one back keeps back no other
-            one_by_one = [partial(_one_of, each) for each in conclusions]
-            return [await insist(partial(self._backing.transaction, each)) for each in one_by_one]
+    async def _conclude(self, conclusions: Sequence[Conclusion]) -> Sequence[InHand | None]:
+        """Facts first, then what they mean, then the word of it. Each may be the last thing this process does."""
+        ids = [each.publication.id for each in conclusions]
+        attempts = [each.attempt for each in conclusions if each.attempt is not None]
+        await asyncio.gather(
+            insist(partial(Telling.begin, self.token, ids, owner=self._backing.owner, at=self._backing.now())),
+            insist(partial(Attempt.note, attempts)),
+        )
+        together = await insist(partial(_concluded_together, conclusions))
+        if together is None:
+            one_by_one = await insist(partial(_concluded_one_by_one, conclusions))
+        else:
+            one_by_one = [(each, each) for each in together]
+        await insist(partial(announce, [row(present) for _, present in one_by_one if present is not None]))
+        self._backing.announced.set()
+        return [ours for ours, _ in one_by_one]
 
     async def _renew(self, lanes: Sequence[HeldLane]) -> Sequence[bool]:
         asked, backing = steady(), self._backing
@@ -349,69 +383,77 @@ class Claim:
                 lane.asked = asked
         return [lane.account_id in ours for lane in lanes]
 
+    async def _look_again(self, lanes: Sequence[HeldLane]) -> Sequence[None]:
+        """Stamps what has fallen due on lanes that are held for long, as a new claim would."""
+        backing, ahead = self._backing, timedelta(seconds=self._backing.settings.times.look_ahead)
+        for lane in lanes:
+            lane.looked, lane.goes_on = steady(), True
+        accounts = [lane.account_id for lane in lanes]
+        self.before = max(self.before, backing.now() + ahead)
+        await stamp(accounts, self.before, token=self.token, owner=backing.owner, at=backing.instant())
+        return [None] * len(lanes)
+
+    def _of(self, accounts: Sequence[ObjectId]) -> Json:
+        """What may be a claim's on these accounts, by an index that planned ones of later days do not burden."""
+        return {"account_id": {"$in": list(accounts)}, "next_at": {"$lte": self.before}}
+
     async def _release(self, lanes: Sequence[HeldLane]) -> Sequence[None]:
         accounts = [lane.account_id for lane in lanes]
-        await hand_back(accounts, self.token)
+        mine = self._of(accounts) | {"token": self.token, "state": State.QUEUED}
+        await Publication.engine().update_many(mine, [{"$set": {"state": _AS_IT_WAS, "token": None, "owner": None}}])
         await Lane.release(accounts, self.token)
         return [None] * len(lanes)
 
 
-async def hand_back(accounts: Sequence[ObjectId], token: str) -> None:
-    """What a claim holds on these accounts and did not arm becomes claimable again, as it was."""
-    was = {
-        "$cond": [
-            {"$or": [{"$gt": ["$tries", 0]}, {"$gt": ["$part", 0]}]},
-            State.WAITING,
-            {"$cond": ["$prepared_until", State.PREPARED, State.PLANNED]},
-        ]
-    }
-    await Publication.engine().update_many(
-        {"account_id": {"$in": list(accounts)}, "token": token, "state": State.QUEUED},
-        [{"$set": {"state": was, "token": None, "owner": None}}],
-    )
+# What a claim did not arm becomes claimable again, as it was.
+_AS_IT_WAS: Json = {
+    "$cond": [
+        {"$or": [{"$gt": ["$tries", 0]}, {"$gt": ["$part", 0]}]},
+        State.WAITING,
+        {"$cond": ["$prepared_until", State.PREPARED, State.PLANNED]},
+    ]
+}
 
 
-class _Unmatched(Exception):
-    """Not every condition of a batch was met: nothing of it is written."""
-
-
-async def _all_of(conclusions: Sequence[Conclusion], session: AsyncClientSession) -> list[Publication | None]:
-    """Writes them all, or raises _Unmatched: one was taken from the claim meanwhile, or an earlier try was heard."""
+async def _concluded_together(conclusions: Sequence[Conclusion]) -> list[InHand] | None:
+    """Those of `conclusions` that hold, in one write; None if one of them was taken from the claim meanwhile, or an
+    earlier try had succeeded without being heard: then it is not known which."""
     updates = [UpdateOne(_condition(each), {"$set": each.changes}) for each in conclusions]
-    written = await Publication.engine().bulk_write(updates, ordered=False, session=session)
+    written = await Publication.engine().bulk_write(updates, ordered=False)
     if written.matched_count != len(updates):
-        raise _Unmatched
-    attempts = [each.attempt for each in conclusions if each.attempt is not None]
-    if attempts:
-        await Attempt.get_pymongo_collection().insert_many(attempts, ordered=False, session=session)
-    changed = [each.publication.with_changes(each.changes) for each in conclusions]
-    await announce([row(each) for each in changed], session)
-    return [*changed]
+        return None
+    return [each.publication.with_changes(each.changes) for each in conclusions]
 
 
-async def _one_of(conclusion: Conclusion, session: AsyncClientSession) -> Publication | None:
-    """Writes one, as far as it is still the claim's, and what is a fact in any case. Running it again changes nothing.
+async def _concluded_one_by_one(conclusions: Sequence[Conclusion]) -> list[tuple[InHand | None, InHand | None]]:
+    """Writes each as far as it is still the claim's, and what is a fact in any case. Running it again changes nothing.
 
-    None where the claim had lost it.
+    Each as the claim left it, or None where it had lost it; and as it is now.
     """
-    found = await Publication.engine().find_one_and_update(
-        _condition(conclusion), {"$set": conclusion.changes}, return_document=True, session=session
-    )
-    changed = Publication.kept(found) if found else None
-    ours = changed
-    if changed is None and conclusion.fact is not None:
-        changed = await Publication.went_out(conclusion.publication, conclusion.fact, session)
-    if conclusion.attempt is not None:
-        await Attempt.note(conclusion.attempt, session)
-    if changed is not None:
-        await announce([row(changed)], session)
-    return ours
+    for each in conclusions:
+        written = await Publication.engine().update_one(_condition(each), {"$set": each.changes})
+        if not written.matched_count and each.fact is not None:
+            await Publication.went_out(each.publication, each.fact)
+    ids = [each.publication.id for each in conclusions]
+    there = {found["_id"]: InHand.of(found) async for found in Publication.engine().find({"_id": {"$in": ids}})}
+    present = [there.get(id) for id in ids]  # none is left of a post that was deleted
+    return [
+        (now if now is not None and _is_as_left(now, each) else None, now)
+        for each, now in zip(conclusions, present, strict=True)
+    ]
+
+
+def _is_as_left(publication: InHand, conclusion: Conclusion) -> bool:
+    """Whether what is stored is what the claim wrote, now or at an earlier try that was not heard."""
+    left = conclusion.publication.with_changes(conclusion.changes)
+    return (publication.state, publication.token, publication.answered_at) == (left.state, left.token, left.answered_at)
 
 
 def _condition(conclusion: Conclusion) -> Json:
     publication = conclusion.publication
-    return publication.as_it_was() | {"token": publication.token, "state": conclusion.state}
+    as_it_was: Json = publication.as_it_was()
+    return as_it_was | {"token": publication.token, "state": conclusion.state}
 
 
-def _past(publication: Publication, at: datetime) -> bool:
+def _past(publication: InHand, at: datetime) -> bool:
     return publication.deadline is not None and publication.deadline <= at

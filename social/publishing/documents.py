@@ -3,12 +3,10 @@
 The engine's own queries cross workspaces and go through `engine()`; doors use `of` and `found`.
 """
 
-import uuid
 from collections.abc import Sequence
 from datetime import datetime, timedelta
-from typing import Annotated, Any, Self
+from typing import Annotated
 
-import msgspec
 from beanie import PydanticObjectId
 from bson import ObjectId
 from pydantic import Field, model_validator
@@ -21,45 +19,29 @@ from social.backing.owner import Owner
 from social.moments import now
 from social.people.roles import Caller
 from social.people.workspaces import OfWorkspace
-from social.platforms import PLATFORMS
-from social.platforms.contract import Content, Prepared, Realm, Receipt, Turn
-from social.publishing.states import CHANGEABLE, FINAL, Progress, Reason, State, Step
+from social.platforms.contract import Content, Prepared, Realm, Receipt
+from social.publishing.facts import FREE, Facts, Json, Refusal, Work
+from social.publishing.states import AHEAD, CHANGEABLE, ENDED_BADLY, FINAL, OPEN, TAKEN, Reason, State
 
-KEYS = uuid.UUID("7f0c6f5e-6a0e-4b57-9a4d-3a1f6f2b8f10")  # namespace of idempotency keys
-Json = dict[str, Any]
 FAR = 20  # times as many as are taken are read, so that one account with many does not hide the others
-EPOCH = datetime.fromisoformat("1970-01-01T00:00:00+00:00")
-FREE: Json = {"token": None, "owner": None, "work": None}  # in nobody's hands
 
 
-class Refusal(msgspec.Struct, frozen=True, kw_only=True):
-    """A definite no that came while an earlier attempt was in doubt: the error's class, sentence and facts."""
-
-    kind: str
-    sentence: str
-    until: datetime | None = None
-
-
-class Work(msgspec.Struct, frozen=True, kw_only=True):
-    """Who prepares or settles a publication, until when. Never the lane's claim."""
-
-    token: str
-    lease_until: datetime
-    owner: Owner
+def _of_states(name: str, states: Sequence[State], *keys: str) -> IndexModel:
+    """An index that holds the publications in `states` alone."""
+    return IndexModel(
+        [(key, 1) for key in keys],
+        name=name,
+        partialFilterExpression={"state": {"$in": [str(each) for each in states]}},
+    )
 
 
-def key_of(id: ObjectId, rev: int, part: int = 0) -> str:
-    """The idempotency key of a part: a function of publication, revision and part, so every attempt has the same."""
-    return str(uuid.uuid5(KEYS, f"{id}:{rev}:{part}"))
+def in_states(states: Sequence[State], index: Sequence[State]) -> Json:
+    """The condition of being in one of `states`, which the index over the states `index`, them among others, serves:
+    the server sees that only where the index's own condition is repeated."""
+    return {"state": {"$in": list(states)}, "$and": [{"state": {"$in": list(index)}}]}
 
 
-def preparing_begins(content: Content, platform: str, due_at: datetime) -> datetime | None:
-    """When `content` may begin to be prepared for `due_at`, or None where there is nothing to prepare."""
-    kind = PLATFORMS[platform]
-    return max(now(), due_at - kind.prepare_ahead) if kind.prepares(content) else None
-
-
-class Publication(OfWorkspace):
+class Publication(Facts, OfWorkspace):
     """One post on one account. Its content is frozen inside, so an attempt reads nothing else but the account."""
 
     noun = "publication"
@@ -108,15 +90,21 @@ class Publication(OfWorkspace):
     class Settings:
         name = "publications"
         bson_encoders = BSON_ENCODERS
+        # Most say by a condition what they hold, and not by a key: a state that changes on the way from due to sent is
+        # then no work for them.
         indexes = (
-            IndexModel([("state", 1), ("next_at", 1)]),
-            IndexModel([("prepare_at", 1)], partialFilterExpression={"prepare_at": {"$type": "date"}}),
-            IndexModel([("account_id", 1), ("state", 1), ("next_at", 1), ("_id", 1)]),
+            _of_states("ahead", AHEAD, "next_at"),
+            _of_states("taken", TAKEN, "next_at"),
+            _of_states("doubted", (State.UNCONFIRMED,), "next_at"),
+            _of_states("open_on_account", OPEN, "account_id", "next_at", "_id"),
+            _of_states("open_in_workspace", OPEN, "workspace_id", "due_at", "_id"),
+            _of_states("ended_badly_in_workspace", ENDED_BADLY, "workspace_id", "due_at", "_id"),
             IndexModel([("workspace_id", 1), ("due_at", 1), ("_id", 1)]),
-            IndexModel([("workspace_id", 1), ("state", 1), ("due_at", 1), ("_id", 1)]),
             IndexModel([("post_id", 1), ("account_id", 1)], unique=True),
-            IndexModel([("account_id", 1), ("answered_at", 1)]),
-            IndexModel([("token", 1)], partialFilterExpression={"token": {"$type": "string"}}),
+            IndexModel([("prepare_at", 1)], partialFilterExpression={"prepare_at": {"$type": "date"}}),
+            IndexModel(
+                [("account_id", 1), ("answered_at", 1)], partialFilterExpression={"answered_at": {"$type": "date"}}
+            ),
         )
 
     @model_validator(mode="before")
@@ -125,106 +113,6 @@ class Publication(OfWorkspace):
         """What was stored then has its one receipt beside the list."""
         receipt = found.get("receipt") if isinstance(found, dict) else None
         return {**found, "receipts": [receipt]} if receipt else found
-
-    @classmethod
-    def kept(cls, found: Json) -> Self:
-        """What the engine itself stored, read back without the checks that `model_validate` makes: a tenth of its cost,
-        at every one of the thousands that fall due in a second."""
-        read = {**DEFAULTS, **found}
-        read["id"] = read.pop("_id")
-        read["state"] = State(read["state"])
-        for name, kind in STRUCTS.items():
-            read[name] = msgspec.convert(read[name], kind)
-        kept: Self = cls.model_construct(**read)
-        return kept
-
-    def with_changes(self, changes: Json) -> Self:
-        """It after `changes`, whole fields as they are stored, were written into it."""
-        changed = {
-            name: msgspec.convert(value, STRUCTS[name]) if name in STRUCTS else value for name, value in changes.items()
-        }
-        after: Self = self.model_construct(**{**self.__dict__, **changed})
-        return after
-
-    @property
-    def progress(self) -> Progress:
-        """How far it is."""
-        return Progress(online=len(self.receipts), parts=len(self.content.parts))
-
-    @property
-    def partly_online(self) -> bool:
-        """Whether some of its parts are online, but not all, and it may go on."""
-        return bool(self.receipts) and self.state not in FINAL
-
-    @property
-    def receipt(self) -> Receipt | None:
-        """Proof that it is online: its first part's, with what is to be said about any. None while nothing is."""
-        if not self.receipts:
-            return None
-        notes = tuple(note for each in self.receipts for note in each.notes)
-        return msgspec.structs.replace(self.receipts[0], notes=notes)
-
-    def first_media(self) -> str | None:
-        """The id of its first file, which stands for it in lists."""
-        return self.content.files[0].media_id if self.content.files else None
-
-    def turn(self, remote_account: str, handle: str = "") -> Turn:
-        """What the platform is given to make public, as it was frozen. `remote_account`: its id of the account."""
-        return Turn(
-            content=self.content,
-            prepared=self.prepared,
-            key=self.key,
-            first_sent_at=self.first_sent_at or self.sent_at or self.due_at,
-            remote_account=remote_account,
-            handle=handle,
-            part=self.part,
-            before=tuple(self.receipts),
-        )
-
-    def prepare_for(self, due_at: datetime) -> datetime | None:
-        """When preparing for `due_at` may begin; None where nothing is to be prepared (any more)."""
-        if self.prepared_until is not None and self.prepared_until > due_at:
-            return None
-        return preparing_begins(self.content, self.platform, due_at)
-
-    def after(self, step: Step, at: datetime) -> Json:
-        """What `step`, decided for this publication at the instant `at`, writes into it."""
-        written: Json = {
-            "state": step.state,
-            "next_at": step.again_at,
-            "reason": as_bson(step.reason) if step.reason else None,
-            "tries": self.tries + step.counts,
-            "updated_at": at,
-        }
-        if step.ambiguous is not None:
-            written["ambiguous"] = step.ambiguous
-        if step.ambiguous is False:
-            written |= {"refusal": None, "looks": 0}
-        if step.prepare_anew:
-            written |= {"prepared": {}, "prepared_until": None, "prepare_at": step.again_at, "waits_since": None}
-        return written
-
-    def turn_passes(self, receipt: Receipt) -> Json:
-        """What the receipt of the part whose turn it is writes besides: the next one begins without a past."""
-        receipts = [as_bson(each) for each in (*self.receipts, receipt)]
-        if len(receipts) == len(self.content.parts):
-            return {"receipts": receipts}
-        return {
-            "receipts": receipts,
-            "part": self.part + 1,
-            "key": key_of(self.id, self.rev, self.part + 1),
-            "first_sent_at": None,
-            "attempts_before": self.attempt_no,
-            "tries": 0,
-            "deaths": 0,
-        }
-
-    def as_it_was(self) -> Json:
-        """The condition that neither its content nor the part whose turn it is has changed since it was read.
-
-        What was planned before there were parts has none stored.
-        """
-        return {"_id": self.id, "rev": self.rev, "part": self.part if self.part else {"$in": [0, None]}}
 
     @classmethod
     def engine(cls) -> AsyncCollection[Json]:
@@ -282,7 +170,7 @@ class Publication(OfWorkspace):
     @classmethod
     async def on_account(cls, account_id: PydanticObjectId | None, states: Sequence[State]) -> list["Publication"]:
         """The publications of one account (it belongs to one workspace) in `states`."""
-        there = cls.engine().find({"account_id": account_id, "state": {"$in": list(states)}})
+        there = cls.engine().find({"account_id": account_id} | in_states(states, OPEN))
         return [cls._certain(found) async for found in there]
 
     @classmethod
@@ -300,7 +188,8 @@ class Publication(OfWorkspace):
         """The caller's publications by due time, `since` <= due < `until`, at most `limit`, following `after`."""
         filters: list[Json] = []
         if states:
-            filters.append({"state": {"$in": list(states)}})
+            held_by = next((each for each in (OPEN, ENDED_BADLY) if set(states) <= set(each)), states)
+            filters.append(in_states(states, held_by))
         if since is not None:
             filters.append({"due_at": {"$gte": since}})
         if until is not None:
@@ -330,7 +219,7 @@ class Publication(OfWorkspace):
 
     @classmethod
     async def went_out(
-        cls, publication: "Publication", changes: Json, session: AsyncClientSession
+        cls, publication: Facts, changes: Json, session: AsyncClientSession | None = None
     ) -> "Publication | None":
         """Writes a receipt of the part whose turn it was. It needs no claim: a fact passes on the turn, or ends it all,
         in any state but a final one. None if it was final, or its turn had passed on already.
@@ -362,7 +251,8 @@ class Publication(OfWorkspace):
         to the platform, whose patience with an account is small, and which may ask money for it.
         """
         doubted: Json = {"state": State.UNCONFIRMED}
-        busy = await cls.engine().distinct("account_id", doubted | {"work.lease_until": {"$gt": at}})
+        any_time = {"next_at": {"$type": "date"}}  # for the index
+        busy = await cls.engine().distinct("account_id", doubted | any_time | {"work.lease_until": {"$gt": at}})
         due = doubted | {"next_at": {"$lte": at}, "account_id": {"$nin": busy}}
         waiting = cls.engine().find(due, {"account_id": 1}).sort("next_at", 1).limit(most * FAR)
         first: list[ObjectId] = []
@@ -385,7 +275,8 @@ class Publication(OfWorkspace):
     async def ids_beside(cls, publication: "Publication", since: datetime) -> frozenset[str]:
         """The platform's ids of posts of this account that are known to be others: other publications' and this one's
         other parts', as far as they were made since: the same words may be there twice."""
-        answered = {"account_id": publication.account_id, "answered_at": {"$gte": since - timedelta(days=1)}}
+        lately = {"$gte": since - timedelta(days=1), "$type": "date"}
+        answered = {"account_id": publication.account_id, "answered_at": lately}
         beside = cls.engine().find(answered, {"receipts.id": 1})
         found = [receipt["id"] async for other in beside for receipt in other.get("receipts", ())]
         return frozenset([*found, *(receipt.id for receipt in publication.receipts)]) - {""}
@@ -393,9 +284,9 @@ class Publication(OfWorkspace):
     @classmethod
     async def unheard_of_beside(cls, publication: "Publication") -> list["Publication"]:
         """What else on its account is being sent at this moment, or may be online already."""
-        others = {
+        states = (State.SENDING, State.UNCONFIRMED, State.WAITING, State.QUEUED, State.HELD)
+        others = in_states(states, OPEN) | {
             "account_id": publication.account_id,
-            "state": {"$in": [State.SENDING, State.UNCONFIRMED, State.WAITING, State.QUEUED, State.HELD]},
             "_id": {"$ne": publication.id},
             "$or": [{"state": State.SENDING}, {"ambiguous": True}],
         }
@@ -425,9 +316,13 @@ class Publication(OfWorkspace):
     @classmethod
     async def longest_overdue(cls, at: datetime) -> tuple[State, datetime] | None:
         """State and `next_at` of what should have been looked at longest before `at` (UTC); None if nothing waits."""
-        due = {"state": {"$in": [state for state in State if state not in FINAL]}, "next_at": {"$lt": at}}
-        found = await cls.engine().find_one(due, {"state": 1, "next_at": 1}, sort=[("next_at", 1)])
-        return (State(found["state"]), found["next_at"]) if found else None
+        overdue: list[Json] = []
+        for states in (AHEAD, TAKEN, (State.UNCONFIRMED,)):
+            due = {"state": {"$in": list(states)}, "next_at": {"$lt": at}}
+            found = await cls.engine().find_one(due, {"state": 1, "next_at": 1}, sort=[("next_at", 1)])
+            overdue += [found] if found else []
+        first = min(overdue, key=lambda each: each["next_at"], default=None)
+        return (State(first["state"]), first["next_at"]) if first else None
 
     @classmethod
     async def _take(
@@ -455,19 +350,3 @@ class Publication(OfWorkspace):
     def _certain(cls, found: Json) -> "Publication":
         publication: Publication = cls.model_validate(found)
         return publication
-
-
-STRUCTS: dict[str, Any] = {
-    "content": Content,
-    "receipts": list[Receipt],
-    "reason": Reason | None,
-    "prepared": Prepared,
-    "owner": Owner | None,
-    "work": Work | None,
-    "refusal": Refusal | None,
-}
-DEFAULTS: Json = {
-    name: field.get_default(call_default_factory=True)
-    for name, field in Publication.model_fields.items()
-    if not field.is_required() and name != "id"
-}

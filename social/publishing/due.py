@@ -15,6 +15,7 @@ from social.publishing.lanes import Lane
 from social.publishing.prepare import prepare_due
 from social.publishing.send import send_due
 from social.publishing.settle import settle_due
+from social.publishing.tellings import tell_for_the_dead
 
 log = structlog.get_logger()
 
@@ -42,7 +43,12 @@ async def look(backing: Backing) -> None:
         return
     await Lane.free_the_dead(backing.owner)
     ahead = timedelta(seconds=backing.settings.times.look_ahead)
-    works = (send_due(backing.now() + ahead, backing), settle_due(backing), prepare_due(backing))
+    works = (
+        send_due(backing.now() + ahead, backing),
+        settle_due(backing),
+        prepare_due(backing),
+        tell_for_the_dead(backing),
+    )
     for outcome in await asyncio.gather(*works, return_exceptions=True):  # one that fails lets go of no other's send
         if isinstance(outcome, BaseException):
             raise outcome

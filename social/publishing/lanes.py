@@ -12,7 +12,7 @@ from pymongo.asynchronous.collection import AsyncCollection
 
 from social.backing.mongo import BSON_ENCODERS, NOW, Instant, as_bson, stored
 from social.backing.owner import Owner
-from social.publishing.documents import EPOCH
+from social.publishing.facts import EPOCH
 
 Json = dict[str, Any]
 

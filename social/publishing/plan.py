@@ -31,8 +31,9 @@ from social.publishing.changes import (
     post_row,
     renewed,
 )
-from social.publishing.documents import Publication, key_of, preparing_begins
+from social.publishing.documents import Publication
 from social.publishing.due import hint
+from social.publishing.facts import key_of, preparing_begins
 from social.publishing.fitting import fitting, known
 from social.publishing.lanes import Lane
 from social.publishing.shown import row

@@ -22,7 +22,8 @@ from social.outbox.documents import announce
 from social.platforms import PLATFORMS
 from social.platforms.calls import Call
 from social.platforms.contract import Platform, Prepared
-from social.publishing.documents import Publication, Work
+from social.publishing.documents import Publication
+from social.publishing.facts import Work
 from social.publishing.reconnect import login_refused
 from social.publishing.shown import row
 from social.publishing.states import DEATHS, State, poisonous, refused

@@ -23,7 +23,8 @@ from social.platforms.contract import Receipt
 from social.publishing import claims
 from social.publishing.attempts import written
 from social.publishing.claims import Claim, Conclusion, HeldLane, TooEarly
-from social.publishing.documents import FREE, Publication, Refusal
+from social.publishing.documents import Publication
+from social.publishing.facts import FREE, Facts, InHand, Refusal
 from social.publishing.reconnect import login_refused
 from social.publishing.shown import row
 from social.publishing.states import Reason, State, Step, decide, over, repeatable, spaced
@@ -65,7 +66,7 @@ def crash_here(point: str, backing: Backing, part: int = 0) -> None:
         os.kill(os.getpid(), signal.SIGKILL)
 
 
-async def went_out(publication: Publication, receipt: Receipt, backing: Backing) -> None:
+async def went_out(publication: Facts, receipt: Receipt, backing: Backing) -> None:
     """The part whose turn it is is online, whoever holds the publication by now: it is the next one's turn, if there is
     one. Running it again changes nothing."""
     fact = _of_a_fact(publication, receipt, backing.now())
@@ -81,8 +82,8 @@ async def went_out(publication: Publication, receipt: Receipt, backing: Backing)
 async def _work_off(claim: Claim, backing: Backing) -> None:
     """Works on all lanes of a claim side by side. One that fails lets go of no other's send."""
     try:
-        await _doubt_what_was_left(claim, backing)
-        await _all_ended([asyncio.create_task(_send_lane(lane, claim, backing)) for lane in claim.lanes])
+        works = [_doubt_what_was_left(claim, backing), *(_send_lane(lane, claim, backing) for lane in claim.lanes)]
+        await _all_ended([asyncio.create_task(work) for work in works])
         await claim.all_told()
     finally:
         backing.in_hand.difference_update(lane.account_id for lane in claim.lanes)
@@ -119,7 +120,7 @@ async def _send_lane(lane: HeldLane, claim: Claim, backing: Backing) -> None:
         _let_go(lane, backing)
 
 
-async def _kept_apart(publication: Publication, lane: HeldLane, claim: Claim, backing: Backing) -> bool:
+async def _kept_apart(publication: InHand, lane: HeldLane, claim: Claim, backing: Backing) -> bool:
     """Whether it is one of several that a stop has kept back on this account: the first goes out at once, and each
     further one so much later, in due order."""
     at, times = backing.now(), backing.settings.times
@@ -140,10 +141,10 @@ def _let_go(lane: HeldLane, backing: Backing) -> None:
         backing.planned.set()
 
 
-async def _send_parts(publication: Publication, lane: HeldLane, claim: Claim, backing: Backing) -> None:
+async def _send_parts(publication: InHand, lane: HeldLane, claim: Claim, backing: Backing) -> None:
     """Sends the part whose turn it is and then those that follow it, as long as the claim holds. One that must wait
     keeps back the rest of its own thread alone."""
-    turn: Publication | None = publication
+    turn: InHand | None = publication
     while turn is not None:
         turn = await _send_one(turn, lane, claim, backing)
         if turn is not None and (backing.stopping.is_set() or not await _still_ours(lane, claim, backing)):
@@ -155,7 +156,7 @@ async def _more(lane: HeldLane, claim: Claim, backing: Backing) -> bool:
     times = backing.settings.times
     if steady() - lane.looked < times.tick or not await claim.renew(lane):
         return False
-    await claim.look_again(lane, backing.now() + timedelta(seconds=times.look_ahead))
+    await claim.look_again(lane)
     return True
 
 
@@ -173,7 +174,7 @@ async def _until(instant: datetime, backing: Backing) -> None:
             continue
 
 
-async def _send_one(publication: Publication, lane: HeldLane, claim: Claim, backing: Backing) -> Publication | None:
+async def _send_one(publication: InHand, lane: HeldLane, claim: Claim, backing: Backing) -> InHand | None:
     """One attempt at one part, from the intent to the conclusion. The publication if its next part's turn is now."""
     if backing.stopping.is_set():
         return None
@@ -192,7 +193,7 @@ async def _send_one(publication: Publication, lane: HeldLane, claim: Claim, back
     return await _conclude(armed, outcome, lane, claim, backing)
 
 
-async def _armed(publication: Publication, claim: Claim, backing: Backing) -> Publication | None:
+async def _armed(publication: InHand, claim: Claim, backing: Backing) -> InHand | None:
     """It with its intent written, at its instant by the database's clock and not before. None if it is not ours."""
     while isinstance(armed := await claim.arm(publication), TooEarly):
         await asyncio.sleep(AGAIN)
@@ -201,7 +202,7 @@ async def _armed(publication: Publication, claim: Claim, backing: Backing) -> Pu
     return armed
 
 
-def _may_go_out(publication: Publication, at: datetime) -> bool:
+def _may_go_out(publication: InHand, at: datetime) -> bool:
     """What may be online goes out again only while the platform would know it again. It may have waited since that was
     decided: for its lane, or for an instance to be there at all."""
     if not publication.ambiguous:
@@ -213,7 +214,7 @@ def _may_go_out(publication: Publication, at: datetime) -> bool:
     return repeatable(platform.settles, first_sent_at, platform.replay_for, at)
 
 
-async def _look_first(publication: Publication, claim: Claim, backing: Backing) -> None:
+async def _look_first(publication: InHand, claim: Claim, backing: Backing) -> None:
     """It may be online and its key is dead: it is settled once more instead of sent."""
     reason = Reason(code="unknown", text="Too much time has passed since it was sent first. Checking again.")
     step = Step(state=State.UNCONFIRMED, again_at=backing.now(), reason=reason)
@@ -221,7 +222,7 @@ async def _look_first(publication: Publication, claim: Claim, backing: Backing) 
     await claim.conclude(Conclusion(publication=publication, changes=changes, state=State.QUEUED))
 
 
-async def _attempt(publication: Publication, lane: HeldLane, backing: Backing) -> Receipt | PlatformError:
+async def _attempt(publication: InHand, lane: HeldLane, backing: Backing) -> Receipt | PlatformError:
     """The one request. Everything it can come to is a value, for all of it has to be concluded.
 
     A cancelled one is left `sending`: whoever takes the lane over settles it.
@@ -243,8 +244,8 @@ async def _attempt(publication: Publication, lane: HeldLane, backing: Backing) -
 
 
 async def _conclude(
-    publication: Publication, outcome: Receipt | PlatformError, lane: HeldLane, claim: Claim, backing: Backing
-) -> Publication | None:
+    publication: InHand, outcome: Receipt | PlatformError, lane: HeldLane, claim: Claim, backing: Backing
+) -> InHand | None:
     """Writes down what came of the attempt. The publication if it is the next part's turn, within this claim."""
     at = backing.now()
     if isinstance(outcome, Receipt):
@@ -260,7 +261,7 @@ async def _conclude(
     return changed if changed is not None and changed.state is State.QUEUED else None
 
 
-def _received(publication: Publication, receipt: Receipt, at: datetime) -> Conclusion:
+def _received(publication: InHand, receipt: Receipt, at: datetime) -> Conclusion:
     """A receipt is a fact: it is written whoever holds the publication by then. A part that another follows stays in
     the claim."""
     fact = _of_a_fact(publication, receipt, at)
@@ -273,13 +274,13 @@ def _received(publication: Publication, receipt: Receipt, at: datetime) -> Concl
     )
 
 
-def _of_a_fact(publication: Publication, receipt: Receipt, at: datetime) -> dict[str, Any]:
+def _of_a_fact(publication: Facts, receipt: Receipt, at: datetime) -> dict[str, Any]:
     step = after_going_out(publication.progress, now=at)
     turned = publication.turn_passes(receipt)
     return publication.after(step, at) | turned | {"answered_at": at, "prepare_at": None}
 
 
-def _refused(publication: Publication, error: PlatformError, at: datetime, backing: Backing) -> Conclusion:
+def _refused(publication: InHand, error: PlatformError, at: datetime, backing: Backing) -> Conclusion:
     """The owner stays written down: whether it is dead decides how long a look must go on."""
     step = decide(
         error,
@@ -297,20 +298,21 @@ def _refused(publication: Publication, error: PlatformError, at: datetime, backi
 
 
 async def _doubt_what_was_left(claim: Claim, backing: Backing) -> None:
-    """What an earlier owner armed and never concluded may be online: it is settled, never sent again blindly."""
+    """What an earlier owner armed and never concluded may be online: it is settled, never sent again blindly.
+
+    Beside the lanes, which do not wait for it.
+    """
     reason = Reason(code="unknown", text="It was interrupted while going out. Checking whether it did.")
     step = Step(state=State.UNCONFIRMED, again_at=backing.now(), reason=reason, ambiguous=True)
-    left = [
-        Conclusion(
-            publication=each,
-            changes=each.after(step, backing.now()) | {"token": None, "deaths": each.deaths + 1},
-        )
+    at = backing.now()
+    doubted = [
+        Conclusion(publication=each, changes=each.after(step, at) | {"token": None, "deaths": each.deaths + 1})
         for each in await claim.left_sending()
     ]
-    await asyncio.gather(*map(claim.conclude, left))
+    await asyncio.gather(*map(claim.conclude, doubted))
 
 
-def _log(publication: Publication, outcome: Receipt | PlatformError, state: State) -> None:
+def _log(publication: InHand, outcome: Receipt | PlatformError, state: State) -> None:
     begun_at = publication.begun_at or publication.sent_at
     late = (begun_at - publication.due_at) / timedelta(milliseconds=1) if begun_at else None
     log.info(

@@ -22,7 +22,8 @@ from social.platforms import PLATFORMS
 from social.platforms.calls import Call
 from social.platforms.contract import Receipt, Sought
 from social.publishing.attempts import Attempt
-from social.publishing.documents import Publication, Refusal, Work
+from social.publishing.documents import Publication
+from social.publishing.facts import Refusal, Work
 from social.publishing.prepare import begun, renewing, taken
 from social.publishing.reconnect import login_refused
 from social.publishing.send import went_out

@@ -6,7 +6,7 @@ import msgspec
 
 from social.outbox.documents import Announcement, Row
 from social.platforms.contract import Evidence, Realm
-from social.publishing.documents import Publication
+from social.publishing.facts import Facts
 from social.publishing.states import Reason, State
 
 EXCERPT = 140
@@ -52,7 +52,7 @@ class PublicationOut(msgspec.Struct, kw_only=True):
     updated_at: datetime
 
 
-def shown(publication: Publication, thumbnail_url: str | None = None) -> PublicationOut:
+def shown(publication: Facts, thumbnail_url: str | None = None) -> PublicationOut:
     """`publication` for its workspace's people."""
     receipt = publication.receipt
     return PublicationOut(
@@ -67,7 +67,7 @@ def shown(publication: Publication, thumbnail_url: str | None = None) -> Publica
         wall=publication.wall,
         zone=publication.zone,
         fold=publication.fold,
-        next_at=publication.next_at,
+        next_at=None if publication.state is State.SENDING else publication.next_at,
         rev=publication.rev,
         attempts=publication.attempt_no,
         remote_id=receipt.id if receipt else None,
@@ -89,7 +89,7 @@ def shown(publication: Publication, thumbnail_url: str | None = None) -> Publica
     )
 
 
-def row(publication: Publication) -> Announcement:
+def row(publication: Facts) -> Announcement:
     """The event that `publication` has changed, with all of it but the picture's address."""
     data = msgspec.to_builtins(shown(publication))
     del data["thumbnail_url"]
@@ -103,10 +103,10 @@ def row(publication: Publication) -> Announcement:
     )
 
 
-def _armed_at(publication: Publication) -> datetime | None:
+def _armed_at(publication: Facts) -> datetime | None:
     return publication.begun_at or publication.sent_at
 
 
-def _late(publication: Publication) -> int | None:
+def _late(publication: Facts) -> int | None:
     armed_at = _armed_at(publication)
     return max(0, round((armed_at - publication.due_at).total_seconds() * 1000)) if armed_at else None

@@ -49,6 +49,10 @@ class State(StrEnum):
 
 FINAL = (State.ONLINE, State.FAILED, State.CANCELLED, State.MISSED)
 CLAIMABLE = (State.PLANNED, State.PREPARED, State.WAITING)
+OPEN = tuple(state for state in State if state not in FINAL)
+AHEAD = (*CLAIMABLE, State.PREPARING, State.PROCESSING)  # of these the clock must look again at `next_at`
+TAKEN = (State.QUEUED, State.SENDING)  # by a claim
+ENDED_BADLY = (State.FAILED, State.CANCELLED, State.MISSED)
 CHANGEABLE = (State.PLANNED, State.PREPARING, State.PREPARED, State.QUEUED, State.WAITING, State.HELD)
 GOING_OUT = (State.SENDING, State.PROCESSING, State.UNCONFIRMED)
 

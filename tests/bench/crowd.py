@@ -20,7 +20,8 @@ from social.platforms import PLATFORMS
 from social.platforms.contract import App, Content, Token
 from social.posts.documents import Post, Written
 from social.posts.when import Plan, at_the_instant
-from social.publishing.documents import Publication, key_of, preparing_begins
+from social.publishing.documents import Publication
+from social.publishing.facts import key_of, preparing_begins
 from social.publishing.lanes import Lane
 from tests.bench.sink.arrivals import marked
 

@@ -15,13 +15,14 @@ from social.backing.mongo import as_bson
 from social.errors import Conflict, TokenExpired
 from social.jobs.running import Running
 from social.moments import now
+from social.outbox.documents import Row
 from social.people.roles import Caller
 from social.platforms import PLATFORMS
 from social.platforms.calls import Call
 from social.platforms.contract import App, Content, MediaItem, Prepared, Receipt, Save, Token, Turn
 from social.posts.documents import Post
 from social.posts.when import at_the_instant
-from social.publishing import due, plan, prepare, single
+from social.publishing import claims, due, plan, prepare, single
 from social.publishing.attempts import Attempt
 from social.publishing.documents import Publication
 from social.publishing.lanes import Lane
@@ -252,7 +253,7 @@ async def test_what_takes_longer_to_prepare_than_a_lease_is_prepared_once(
     times = msgspec.structs.replace(backing.settings.times, lease=1)
     hasty = dataclasses.replace(backing, settings=msgspec.structs.replace(backing.settings, times=times))
     post = await planned("large", due_at=now() + timedelta(hours=1))
-    pictured = {"content.media": [as_bson(PICTURE)], "prepare_at": now()}
+    pictured = {"content.media": [as_bson(PICTURE)], "prepare_at": now() - timedelta(seconds=1)}
     await Publication.engine().update_one({"post_id": post.id}, {"$set": pictured})
 
     first = asyncio.create_task(prepare_due(hasty))
@@ -280,7 +281,7 @@ async def pictured(planned: Planned, monkeypatch: pytest.MonkeyPatch, *, ready: 
     changed = dataclasses.replace(PLATFORMS["mastodon"], prepare=upload, ready=answer)
     monkeypatch.setitem(PLATFORMS, "mastodon", changed)
     post = await planned("pictured", due_at=now() + timedelta(hours=1))
-    due = {"content.media": [as_bson(PICTURE)], "prepare_at": now()}
+    due = {"content.media": [as_bson(PICTURE)], "prepare_at": now() - timedelta(seconds=1)}
     await Publication.engine().update_one({"post_id": post.id}, {"$set": due})
     return post, begun
 
@@ -312,7 +313,11 @@ async def test_what_was_prepared_too_long_ago_is_prepared_from_the_start(
     post, begun = await pictured(planned, monkeypatch, ready=True)
     await prepare_due(backing)
     assert (await of(post)).state is State.PREPARED
-    late = {"state": State.PLANNED, "prepare_at": now(), "prepared_until": now() + timedelta(minutes=1)}
+    late = {
+        "state": State.PLANNED,
+        "prepare_at": now() - timedelta(seconds=1),
+        "prepared_until": now() + timedelta(minutes=1),
+    }
     await Publication.engine().update_one({"post_id": post.id}, {"$set": late})
 
     await prepare_due(backing)
@@ -397,27 +402,29 @@ async def test_a_look_that_fails_does_not_let_go_of_what_is_being_sent(
 
 
 async def test_a_conclusion_whose_commit_was_not_heard_of_is_written_once(
-    planned: Planned, backing: Backing, sandbox: Sandbox
+    planned: Planned, backing: Backing, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    @dataclasses.dataclass(frozen=True, kw_only=True)
-    class Deaf(Backing):
-        missed: list[int] = dataclasses.field(default_factory=list)
+    written, missed = claims._concluded_together, list[int]()
 
-        async def transaction(self, body: Any) -> Any:
-            answer = await super().transaction(body)
-            if not self.missed:
-                self.missed.append(1)
-                raise AutoReconnect("committed, but who knows")
-            return answer
+    async def unheard(conclusions: Any) -> Any:
+        answer = await written(conclusions)
+        if not missed:
+            missed.append(1)
+            raise AutoReconnect("written, but who knows")
+        return answer
 
-    deaf = Deaf(**{field.name: getattr(backing, field.name) for field in dataclasses.fields(backing)})
+    monkeypatch.setattr(claims, "_concluded_together", unheard)
     sandbox.trouble(publish={"dead_token": True})
     post = await planned("once written")
 
-    await send_due(now() + timedelta(seconds=1), deaf)
+    await send_due(now() + timedelta(seconds=1), backing)
 
-    assert (await of(post)).state is State.HELD
+    assert missed
+    held = await of(post)
+    assert held.state is State.HELD
     assert await Attempt.find({}).count() == 1
+    told = await Row.find({"publication_id": str(held.id)}).sort("_id").to_list()
+    assert told[-1].data["state"] == "held"
     assert (await Lane.find_one({})).token is None  # type: ignore[union-attr]
 
 
@@ -469,7 +476,7 @@ async def test_what_a_process_had_in_hand_each_time_it_died_is_left_alone_after_
     post, other = await planned("poison", due_at=now() + timedelta(hours=1)), await planned("harmless")
     left = {"state": State.SENDING, "token": "of the dead", "attempt_no": 3, "deaths": 2, "ambiguous": True}
     long_ago = now() - timedelta(seconds=60)
-    stamps = {"sent_at": long_ago, "first_sent_at": long_ago, "updated_at": long_ago, "next_at": None}
+    stamps = {"sent_at": long_ago, "first_sent_at": long_ago, "updated_at": long_ago, "next_at": long_ago}
     await Publication.engine().update_one({"post_id": post.id}, {"$set": left | stamps | {"due_at": long_ago}})
 
     parked = await until(post, State.HELD)
