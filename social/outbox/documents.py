@@ -16,7 +16,7 @@ import msgspec
 from beanie import Document, PydanticObjectId
 from bson import ObjectId, Timestamp
 from pydantic import Field
-from pymongo import ASCENDING, IndexModel, UpdateOne
+from pymongo import ASCENDING, IndexModel, UpdateMany, UpdateOne
 from pymongo.asynchronous.client_session import AsyncClientSession
 from pymongo.read_concern import ReadConcern
 
@@ -24,6 +24,7 @@ from social.backing.mongo import BSON_ENCODERS, NOW
 from social.events import Event, EventType
 from social.moments import now
 
+TOGETHER = 40  # rows numbered by one statement, which looks each one's number up in a list
 KEPT = timedelta(days=7)  # how far back a client can resume
 BY_THE_SERVER = Timestamp(0, 0)  # mongod puts its cluster time here on insert: the order of writing, by its clock alone
 FIRST_ID = ObjectId("0" * 24)
@@ -120,12 +121,9 @@ class Row(Document):
     @classmethod
     async def number(cls, numbers: Mapping[ObjectId, int]) -> None:
         """Gives each row in `numbers` its number, unless it has it."""
-        ids = list(numbers)
-        number = {"$arrayElemAt": [list(numbers.values()), {"$indexOfArray": [ids, "$_id"]}]}
-        await cls.get_pymongo_collection().update_many(
-            {"_id": {"$in": ids}, "unnumbered": {"$exists": True}},
-            [{"$set": {"seq": number}}, {"$unset": "unnumbered"}],
-        )
+        given = list(numbers.items())
+        few = [dict(given[start : start + TOGETHER]) for start in range(0, len(given), TOGETHER)]
+        await cls.get_pymongo_collection().bulk_write([_numbering(some) for some in few], ordered=False)
 
     @classmethod
     async def between(cls, workspace_id: ObjectId, after: int, last: int, *, most: int) -> list[Event]:
@@ -287,6 +285,14 @@ def _written(row: Announcement) -> Json:
         if value is not None:
             written[name] = value
     return written | {"data": row.data, "unnumbered": BY_THE_SERVER}
+
+
+def _numbering(numbers: Mapping[ObjectId, int]) -> UpdateMany:
+    ids = list(numbers)
+    number = {"$arrayElemAt": [list(numbers.values()), {"$indexOfArray": [ids, "$_id"]}]}
+    return UpdateMany(
+        {"_id": {"$in": ids}, "unnumbered": {"$exists": True}}, [{"$set": {"seq": number}}, {"$unset": "unnumbered"}]
+    )
 
 
 def _batch(relay: Json) -> Batch:

@@ -19,7 +19,7 @@ import structlog
 from bson import ObjectId
 from bson.codec_options import CodecOptions
 from bson.raw_bson import RawBSONDocument
-from pymongo import UpdateOne
+from pymongo import UpdateMany, UpdateOne
 from pymongo.asynchronous.client_session import AsyncClientSession
 from pymongo.errors import PyMongoError
 
@@ -43,9 +43,12 @@ from social.settings import Times
 log = structlog.get_logger()
 RAW: CodecOptions[Any] = CodecOptions(document_class=RawBSONDocument)
 READ_AHEAD = 4_000  # publications that a claim has read and not begun, over all its lanes
+ACCOUNT = b"\x07account_id\x00"  # how the field begins in BSON: its type, an ObjectId, and its name
 LINE = 50  # of them on one lane
 ARMS = 200  # publications in one write
-CONCLUSIONS = 100
+CONCLUSIONS = 160
+ALIKE = 40  # conclusions in one statement, which looks each one's own up in a list
+DIFFERENT = ("receipts", "answered_at", "updated_at", "tries")
 LANES = 500
 SLOW = 1.0  # seconds after which what is being sent is told of for good
 KNOWN_FOR = 5.0  # seconds for which an account is used as it was read; an old token is noticed and renewed in any case
@@ -60,7 +63,7 @@ class HeldLane:
     fence: int
     asked: float  # the steady instant before the lease was asked for: it surely holds until then + lease
     looked: float  # when (steady) it was last looked at for something due
-    line: deque[RawBSONDocument] = field(default_factory=deque)  # read, and not begun
+    line: deque[bytes] = field(default_factory=deque)  # read, and not begun; as BSON, for thousands may lie here
     goes_on: bool = True  # whether there may be more of the claim's than was read
     late_until: datetime | None = None  # when the next one that a stop has kept back may go out
     account: Account | None = None
@@ -82,7 +85,8 @@ TOO_EARLY: Final = TooEarly()
 class Conclusion:
     """What became of one publication: what is written under the claim, and the attempt that led to it, if one did.
 
-    `fact`: what is written where the claim has lost it, because the platform has the post all the same.
+    `fact`: what is written where the claim has lost it, because the platform has the post all the same. `alike`: it is
+    online as a whole, like most; many of those are one write.
     """
 
     publication: InHand
@@ -90,6 +94,7 @@ class Conclusion:
     state: State = State.SENDING  # in which it is until then
     attempt: Json | None = None
     fact: Json | None = None
+    alike: bool = False
 
 
 async def due_accounts(before: datetime, most: int) -> list[ObjectId]:
@@ -129,8 +134,10 @@ async def take(before: datetime, backing: Backing, *, most: int) -> "Claim | Non
     if server is not None:
         backing.clock.heard(server, asked)
     inherited = [each for each in (*abandoned, *left) if each in fences]
-    await stamp(list(fences), before, token=token, owner=backing.owner, at=backing.instant(), inherited=inherited)
-    return Claim(token, fences, asked, before, backing, inherited=inherited, more=len(due) >= most)
+    stamped = await stamp(
+        list(fences), before, token=token, owner=backing.owner, at=backing.instant(), inherited=inherited
+    )
+    return Claim(token, fences, asked, before, backing, stamped=stamped, inherited=inherited, more=len(due) >= most)
 
 
 async def _left(before: datetime, most: int) -> list[ObjectId]:
@@ -156,8 +163,9 @@ async def stamp(
     owner: Owner,
     at: Instant,
     inherited: Sequence[ObjectId] = (),
-) -> None:
-    """Makes what the claimed lanes have due before `before` the claim's: queued, with its token and a higher fence.
+) -> int:
+    """Makes what the claimed lanes have due before `before` the claim's: queued, with its token and a higher fence. How
+    many they are.
 
     On `inherited` lanes, whose holder lost them, what it had queued comes along.
     """
@@ -175,10 +183,11 @@ async def stamp(
     ]
     mine: Json = {"account_id": {"$in": list(accounts)}, "next_at": {"$lte": before}}
     due = mine | in_states(CLAIMABLE, OPEN) | {"prepare_at": None}
-    await Publication.engine().update_many(due, taken)
+    stamped = (await Publication.engine().update_many(due, taken)).matched_count
     if inherited:
         queued = {"account_id": {"$in": list(inherited)}, "state": State.QUEUED, "token": {"$ne": token}}
-        await Publication.engine().update_many(mine | queued, taken)
+        stamped += (await Publication.engine().update_many(mine | queued, taken)).matched_count
+    return stamped
 
 
 async def arm(ids: Sequence[ObjectId], *, token: str, at: Instant) -> dict[ObjectId, Json]:
@@ -222,11 +231,14 @@ class Claim:
         before: datetime,
         backing: Backing,
         *,
+        stamped: int = 0,
         inherited: Sequence[ObjectId] = (),
         more: bool = False,
     ) -> None:
         """`asked`: the steady instant before the lease was asked for. `before`: what falls due until then was stamped.
-        `inherited`: the accounts whose lanes their holders lost. `more`: others may be due that were not taken."""
+        `stamped`: how many those are. `inherited`: the accounts whose lanes their holders lost. `more`: others may be
+        due that were not taken."""
+        self._all_fit = stamped <= READ_AHEAD
         self.inherited = inherited
         self.token = token
         self.before = before
@@ -250,7 +262,7 @@ class Claim:
         """The first of what the claim holds on `lane`, in due order, that it has not handed out yet."""
         if not lane.line and lane.goes_on:
             await self.read(lane)
-        return InHand.of(bson.decode(lane.line.popleft().raw, AWARE)) if lane.line else None
+        return InHand.of(bson.decode(lane.line.popleft(), AWARE)) if lane.line else None
 
     async def left_sending(self) -> list[InHand]:
         """What earlier claims of inherited lanes armed and never concluded."""
@@ -281,6 +293,24 @@ class Claim:
 
     async def _lines(self, lanes: Sequence[HeldLane], each: int) -> None:
         by_account = {lane.account_id: lane for lane in lanes}
+        if self._all_fit:
+            await self._whole_lines(by_account)
+        else:
+            await self._beginnings(by_account, each)
+
+    async def _whole_lines(self, by_account: Mapping[ObjectId, HeldLane]) -> None:
+        """All that the claim holds on these lanes."""
+        mine = self._of(list(by_account)) | {"state": State.QUEUED, "token": self.token}
+        order = [("account_id", 1), ("next_at", 1), ("_id", 1)]
+        found: Any = Publication.engine().find_raw_batches(mine).sort(order)
+        async for batch in found:
+            for publication in _documents(batch):
+                by_account[_account_of(publication)].line.append(publication)
+        for lane in by_account.values():
+            lane.goes_on = False
+
+    async def _beginnings(self, by_account: Mapping[ObjectId, HeldLane], each: int) -> None:
+        """Of each of these lanes the first so many."""
         stages: list[Json] = [
             {"$match": {"_id": {"$in": list(by_account)}}},
             {
@@ -300,7 +330,7 @@ class Claim:
         ]
         found: Any = await Lane.engine().with_options(codec_options=RAW).aggregate(stages)
         async for lane in found:
-            line = lane["line"]
+            line = [publication.raw for publication in lane["line"]]
             by_account[lane["_id"]].line.extend(line)
             by_account[lane["_id"]].goes_on = len(line) == each
 
@@ -372,6 +402,7 @@ class Claim:
             one_by_one = [(each, each) for each in together]
         await insist(partial(announce, [row(present) for _, present in one_by_one if present is not None]))
         self._backing.announced.set()
+        _log(conclusions)
         return [ours for ours, _ in one_by_one]
 
     async def _renew(self, lanes: Sequence[HeldLane]) -> Sequence[bool]:
@@ -390,7 +421,8 @@ class Claim:
             lane.looked, lane.goes_on = steady(), True
         accounts = [lane.account_id for lane in lanes]
         self.before = max(self.before, backing.now() + ahead)
-        await stamp(accounts, self.before, token=self.token, owner=backing.owner, at=backing.instant())
+        more = await stamp(accounts, self.before, token=self.token, owner=backing.owner, at=backing.instant())
+        self._all_fit = self._all_fit and more <= READ_AHEAD
         return [None] * len(lanes)
 
     def _of(self, accounts: Sequence[ObjectId]) -> Json:
@@ -415,14 +447,74 @@ _AS_IT_WAS: Json = {
 }
 
 
+def _log(conclusions: Sequence[Conclusion]) -> None:
+    """One line for all that are online, with the latest of them; and one for each that is not."""
+    online = [each for each in conclusions if each.changes["state"] == State.ONLINE]
+    if online:
+        log.info(
+            "publications.online",
+            publications=[str(each.publication.id) for each in online],
+            late_ms=max(_late(each.publication) for each in online),
+        )
+    for each in conclusions:
+        if each.attempt is not None and each.changes["state"] != State.ONLINE:
+            log.info(
+                "publication.attempted",
+                publication=str(each.publication.id),
+                workspace=str(each.publication.workspace_id),
+                part=each.publication.part,
+                attempt=each.publication.attempt_no,
+                outcome=each.attempt["outcome"],
+                state=str(each.changes["state"]),
+                late_ms=_late(each.publication),
+            )
+
+
+def _late(publication: InHand) -> float:
+    return ((publication.begun_at or publication.due_at) - publication.due_at) / timedelta(milliseconds=1)
+
+
+def _documents(batch: bytes) -> Iterator[bytes]:
+    """The documents that Mongo sent one behind the other: each begins with its own length."""
+    begins = 0
+    while begins < len(batch):
+        ends = begins + int.from_bytes(batch[begins : begins + 4], "little")
+        yield batch[begins:ends]
+        begins = ends
+
+
+def _account_of(publication: bytes) -> ObjectId:
+    """Whose a publication is, out of its BSON, where it comes before anything that a person wrote. All of it is decoded
+    when its turn comes."""
+    begins = publication.index(ACCOUNT) + len(ACCOUNT)
+    return ObjectId(publication[begins : begins + 12])
+
+
 async def _concluded_together(conclusions: Sequence[Conclusion]) -> list[InHand] | None:
-    """Those of `conclusions` that hold, in one write; None if one of them was taken from the claim meanwhile, or an
-    earlier try had succeeded without being heard: then it is not known which."""
-    updates = [UpdateOne(_condition(each), {"$set": each.changes}) for each in conclusions]
+    """Writes them in one go. None if one of them was taken from the claim meanwhile, or an earlier try had succeeded
+    without being heard: then it is not known which."""
+    alike = [each for each in conclusions if each.alike]
+    updates: list[UpdateOne | UpdateMany] = [
+        UpdateOne(_condition(each), {"$set": each.changes}) for each in conclusions if not each.alike
+    ]
+    updates += [_all_online(alike[start : start + ALIKE]) for start in range(0, len(alike), ALIKE)]
     written = await Publication.engine().bulk_write(updates, ordered=False)
-    if written.matched_count != len(updates):
+    if written.matched_count != len(conclusions):
         return None
     return [each.publication.with_changes(each.changes) for each in conclusions]
+
+
+def _all_online(conclusions: Sequence[Conclusion]) -> UpdateMany:
+    """The write for those that are online as a whole: they differ in their receipts and in when those came. The claim's
+    token alone says that they are as they were."""
+    ids = [each.publication.id for each in conclusions]
+    alike = {name: value for name, value in conclusions[0].changes.items() if name not in DIFFERENT}
+    differing = {
+        name: {"$arrayElemAt": [[each.changes[name] for each in conclusions], {"$indexOfArray": [ids, "$_id"]}]}
+        for name in DIFFERENT
+    }
+    condition = {"_id": {"$in": ids}, "token": conclusions[0].publication.token, "state": State.SENDING}
+    return UpdateMany(condition, [{"$set": {name: {"$literal": value} for name, value in alike.items()} | differing}])
 
 
 async def _concluded_one_by_one(conclusions: Sequence[Conclusion]) -> list[tuple[InHand | None, InHand | None]]:

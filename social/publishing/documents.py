@@ -93,7 +93,7 @@ class Publication(Facts, OfWorkspace):
         # Most say by a condition what they hold, and not by a key: a state that changes on the way from due to sent is
         # then no work for them.
         indexes = (
-            _of_states("ahead", AHEAD, "next_at"),
+            _of_states("ahead", AHEAD, "next_at", "state", "prepare_at", "workspace_id", "account_id"),
             _of_states("taken", TAKEN, "next_at"),
             _of_states("doubted", (State.UNCONFIRMED,), "next_at"),
             _of_states("open_on_account", OPEN, "account_id", "next_at", "_id"),

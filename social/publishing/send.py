@@ -254,7 +254,6 @@ async def _conclude(
         conclusion = _refused(publication, outcome, at, backing)
     changed = await claim.conclude(conclusion)
     crash_here("concluded", backing, publication.part)
-    _log(publication, outcome, changed.state if changed else State(conclusion.changes["state"]))
     if isinstance(outcome, PlatformError):
         await login_refused(lane.account, outcome, backing)
         return None
@@ -271,6 +270,7 @@ def _received(publication: InHand, receipt: Receipt, at: datetime) -> Conclusion
         changes=fact | ({"state": State.QUEUED} if goes_on else FREE),
         attempt=written(publication, receipt, at),
         fact=fact,
+        alike=not goes_on and not publication.part,
     )
 
 
@@ -310,18 +310,3 @@ async def _doubt_what_was_left(claim: Claim, backing: Backing) -> None:
         for each in await claim.left_sending()
     ]
     await asyncio.gather(*map(claim.conclude, doubted))
-
-
-def _log(publication: InHand, outcome: Receipt | PlatformError, state: State) -> None:
-    begun_at = publication.begun_at or publication.sent_at
-    late = (begun_at - publication.due_at) / timedelta(milliseconds=1) if begun_at else None
-    log.info(
-        "publication.attempted",
-        publication=str(publication.id),
-        workspace=str(publication.workspace_id),
-        part=publication.part,
-        attempt=publication.attempt_no,
-        outcome=type(outcome).__name__,
-        state=str(state),
-        late_ms=late,
-    )
