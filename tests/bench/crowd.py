@@ -17,7 +17,7 @@ from social.moments import now
 from social.people.documents import Membership, User, Workspace
 from social.people.roles import Role
 from social.platforms import PLATFORMS
-from social.platforms.contract import App, Content, Token
+from social.platforms.contract import App, Content, MediaItem, Token
 from social.posts.documents import Post, Written
 from social.posts.when import Plan, at_the_instant
 from social.publishing.documents import Publication
@@ -61,16 +61,23 @@ async def gathered(
     return groups
 
 
-async def planned(groups: Sequence[Group], count: int, due_at: datetime, *, over: timedelta = timedelta()) -> Expected:
+async def planned(
+    groups: Sequence[Group],
+    count: int,
+    due_at: datetime,
+    *,
+    over: timedelta = timedelta(),
+    media: tuple[MediaItem, ...] = (),
+) -> Expected:
     """`count` posts, each on one row of accounts, from all groups in turn; due at `due_at`, or spread evenly over the
-    time that follows it. What is to arrive."""
+    time that follows it; with `media`, if any. What is to arrive."""
     rows = [(group, row) for each in zip(*(_with_rows(group) for group in groups), strict=True) for group, row in each]
     expected: Expected = {}
     posts: list[Post] = []
     publications: list[Publication] = []
     for number in range(count):
         group, row = rows[number % len(rows)]
-        post, its = _written(group, row, at_the_instant(due_at + over * (number / count), "UTC"))
+        post, its = _written(group, row, at_the_instant(due_at + over * (number / count), "UTC"), media)
         posts.append(post)
         publications += its
         expected |= {str(each.id): round(each.due_at.timestamp() * 1000) for each in its}
@@ -128,7 +135,9 @@ def _account(workspace: Workspace, owner: User, platform: str, number: int, back
     return account
 
 
-def _written(group: Group, row: Sequence[Account], plan: Plan) -> tuple[Post, list[Publication]]:
+def _written(
+    group: Group, row: Sequence[Account], plan: Plan, media: tuple[MediaItem, ...]
+) -> tuple[Post, list[Publication]]:
     """A post with its publications, as planning makes them; each has a text of its own, as with a variant."""
     post = Post(
         workspace_id=_id(group.workspace),
@@ -138,12 +147,12 @@ def _written(group: Group, row: Sequence[Account], plan: Plan) -> tuple[Post, li
         author_id=_id(group.owner),
         author_name=group.owner.name,
     )
-    return post, [_publication(post, account, plan) for account in row]
+    return post, [_publication(post, account, plan, media) for account in row]
 
 
-def _publication(post: Post, account: Account, plan: Plan) -> Publication:
+def _publication(post: Post, account: Account, plan: Plan, media: tuple[MediaItem, ...]) -> Publication:
     id = PydanticObjectId()
-    content = Content(text=marked(str(id), round(plan.due_at.timestamp() * 1000), _filler()))
+    content = Content(text=marked(str(id), round(plan.due_at.timestamp() * 1000), _filler()), media=media)
     return Publication(
         id=id,
         workspace_id=post.workspace_id,

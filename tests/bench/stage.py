@@ -27,7 +27,7 @@ from tests.bench.usage import Used
 
 READY_WITHIN = 60.0
 GRACE = 40.0  # longer than the product's own from SIGTERM to its end
-SET_UP = "set-up-token-of-the-bench"
+PUBLIC_URL = "https://social.example"  # of all instances, as behind a proxy
 
 
 @dataclass(eq=False)
@@ -194,7 +194,7 @@ def _settings(folder: Folder, sink: str, times: Mapping[str, float], env: Mappin
         **seaweed.env(folder),
         "SOCIAL_MASTER_KEY": folder.secrets().master_key,
         "SOCIAL_SANDBOX_URL": sink,
-        "SOCIAL_SETUP_TOKEN": SET_UP,
+        "SOCIAL_PUBLIC_URL": PUBLIC_URL,
         **{f"SOCIAL_TEST_{name.upper()}": str(value) for name, value in times.items()},
         **env,
     }
@@ -202,7 +202,6 @@ def _settings(folder: Folder, sink: str, times: Mapping[str, float], env: Mappin
 
 def _instance(number: int, settings: Mapping[str, str], folder: Folder, cores: Cores) -> Instance:
     port = free_port()
-    ours = {"SOCIAL_PORT": str(port), "SOCIAL_PUBLIC_URL": f"http://127.0.0.1:{port}"}
     inherited = {name: value for name, value in os.environ.items() if not name.startswith("SOCIAL_")}
-    env = {**inherited, **settings, **ours}
+    env = {**inherited, **settings, "SOCIAL_PORT": str(port)}
     return Instance(number=number, port=port, env=env, log=folder.log(f"social-{number}"), cores=cores.product)
