@@ -21,7 +21,7 @@ from typing import Any
 
 from tests.bench import shown
 
-BENCHES = ("burst", "steady", "kill", "fairness", "idle")
+BENCHES = ("burst", "steady", "kill", "fairness", "api", "live", "idle")
 
 
 def main(words: Sequence[str]) -> int:

@@ -15,9 +15,9 @@ import time
 import aiohttp
 import uvloop
 
-from tests.bench.cores import Cores, on
+from tests.bench.beside import said
+from tests.bench.cores import Cores
 from tests.bench.sink import bluesky, mastodon, x
-from tests.bench.sink.asked import ROOT
 
 ROUNDS, COUNT, CONCURRENCY = 5, 1_500, 200  # the last is what an instance has on its way at once
 WITHIN = 60.0
@@ -26,19 +26,8 @@ TEXT = "a plain post without anything in it that would cost more " * 4
 
 async def cpu_s_per_1000(url: str, cores: Cores) -> float:
     """What 1,000 cost, measured by a process of its own on the product's core."""
-    words = [sys.executable, "-m", "tests.bench.client", url, str(ROUNDS), str(COUNT), str(CONCURRENCY)]
-    with on(cores.product):
-        process = await asyncio.create_subprocess_exec(*words, cwd=ROOT, stdout=asyncio.subprocess.PIPE)
-    try:
-        async with asyncio.timeout(WITHIN):
-            said, _ = await process.communicate()
-    finally:
-        if process.returncode is None:
-            process.kill()
-            await process.wait()
-    if process.returncode:
-        raise RuntimeError(f"the bare client ended with {process.returncode}")
-    return float(said)
+    words = (url, str(ROUNDS), str(COUNT), str(CONCURRENCY))
+    return float(await said("client", *words, cores=cores.product, within=WITHIN))
 
 
 async def measured(url: str, rounds: int, count: int, concurrency: int) -> float:

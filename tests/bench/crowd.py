@@ -16,6 +16,7 @@ from social.backing import Backing
 from social.moments import now
 from social.people.documents import Membership, User, Workspace
 from social.people.roles import Role
+from social.people.signin import SignIn, Visitor
 from social.platforms import PLATFORMS
 from social.platforms.contract import App, Content, MediaItem, Token
 from social.posts.documents import Post, Written
@@ -89,6 +90,41 @@ async def planned(
     return expected
 
 
+async def drafted(groups: Sequence[Group], count: int) -> dict[str, list[str]]:
+    """`count` drafts for a row of accounts each, from all groups in turn: their ids, by workspace."""
+    posts: dict[str, list[Post]] = {str(group.workspace.id): [] for group in groups}
+    for number in range(count):
+        group = groups[number % len(groups)]
+        written = Written(text=_filler(), accounts=tuple(str(account.id) for account in group.rows[0]))
+        post = Post(
+            workspace_id=_id(group.workspace),
+            written=written,
+            author_id=_id(group.owner),
+            author_name=group.owner.name,
+        )
+        posts[str(group.workspace.id)].append(post)
+    await inserted([post for some in posts.values() for post in some])
+    return {workspace: [str(post.id) for post in some] for workspace, some in posts.items()}
+
+
+async def joined(group: Group, count: int) -> list[User]:
+    """So many more people in the group's workspace."""
+    users = [_user(f"{group.workspace.id}-{number}") for number in range(count)]
+    members = [
+        Membership(workspace_id=_id(group.workspace), user_id=_id(user), role=Role.EDITOR, created_at=now())
+        for user in users
+    ]
+    await inserted(users)
+    await inserted(members)
+    return users
+
+
+async def signed_in(user: User, backing: Backing) -> str:
+    """An access token of the user, as a sign-in gives it, good for ten minutes."""
+    with SignIn.opened(backing) as signin:
+        return (await signin.begin(user, Visitor("127.0.0.1", "bench"), now())).access.token
+
+
 async def inserted(documents: Sequence[Document]) -> None:
     """Stores new documents, a thousand at a time."""
     waiting = iter(documents)
@@ -97,17 +133,26 @@ async def inserted(documents: Sequence[Document]) -> None:
 
 
 def _group(number: int, rows: int, platforms: Sequence[str], backing: Backing) -> Group:
-    at = now()
-    email = f"owner-{number}@example.org"
-    owner = User(
-        id=PydanticObjectId(), email=email, email_folded=email, password_hash="-", name=email, zone="UTC", created_at=at
-    )
-    workspace = Workspace(id=PydanticObjectId(), name=f"Workspace {number}", created_at=at)
+    owner = _user(f"owner-{number}")
+    workspace = Workspace(id=PydanticObjectId(), name=f"Workspace {number}", created_at=now())
     accounts = [
         [_account(workspace, owner, platform, number * rows + row + 1, backing) for platform in platforms]
         for row in range(rows)
     ]
     return Group(workspace=workspace, owner=owner, rows=accounts)
+
+
+def _user(name: str) -> User:
+    email = f"{name}@example.org"
+    return User(
+        id=PydanticObjectId(),
+        email=email,
+        email_folded=email,
+        password_hash="-",
+        name=name,
+        zone="UTC",
+        created_at=now(),
+    )
 
 
 def _account(workspace: Workspace, owner: User, platform: str, number: int, backing: Backing) -> Account:
