@@ -11,7 +11,7 @@ from tests.bench.outcome import Outcome, arrived, concluded, outcome
 from tests.bench.stage import Stage, staged
 
 PLATFORM = ("bluesky",)  # whose own limits (1,666 posts an hour) leave an account room for its share of the crowd
-PAUSE = 3.0  # seconds between two rounds
+PAUSE = 1.0  # seconds between two rounds
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
