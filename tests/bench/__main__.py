@@ -13,19 +13,19 @@ import argparse
 import asyncio
 import importlib
 import json
-import os
-import signal
 import sys
 from collections.abc import Sequence
 from typing import Any
 
+from social.embedded.supervisor import cancelled_by_signals
 from tests.bench import shown
 
 BENCHES = ("burst", "steady", "kill", "fairness", "api", "live", "idle")
+INTERRUPTED = 130
 
 
 def main(words: Sequence[str]) -> int:
-    """Runs the bench that `words` name. 0 if it came to an end, whatever its figures are."""
+    """Runs the bench that `words` name. 0 at its end, whatever the figures are; 130 if told to stop."""
     parser = argparse.ArgumentParser(
         prog="python -m tests.bench", description="What Social costs, and how punctual it is."
     )
@@ -37,13 +37,21 @@ def main(words: Sequence[str]) -> int:
         module.add_arguments(options)
         options.add_argument("--json", action="store_true", help="one JSON object as the last line")
     args = parser.parse_args(words)
-    figures: dict[str, Any] = asyncio.run(importlib.import_module(f"tests.bench.{args.name}").run(args))
+    try:
+        figures = asyncio.run(_interruptible(args))
+    except asyncio.CancelledError:
+        return INTERRUPTED
     shown.table(args.name, figures)
     if args.json:
         print(json.dumps(figures), flush=True)
     return 0
 
 
+async def _interruptible(args: argparse.Namespace) -> dict[str, Any]:
+    cancelled_by_signals(lambda: print("Told to stop; cleaning up.", file=sys.stderr, flush=True))
+    figures: dict[str, Any] = await importlib.import_module(f"tests.bench.{args.name}").run(args)
+    return figures
+
+
 if __name__ == "__main__":
-    signal.signal(signal.SIGTERM, lambda number, frame: os.kill(os.getpid(), signal.SIGINT))  # ends as Ctrl-C does
     sys.exit(main(sys.argv[1:]))

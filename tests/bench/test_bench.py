@@ -3,11 +3,15 @@
 import json
 import subprocess
 import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import psutil
 import pytest
 
+from tests.bench.__main__ import INTERRUPTED
 from tests.bench.sink.asked import ROOT
 
 WITHIN = 150
@@ -16,11 +20,17 @@ pytestmark = pytest.mark.slow
 
 
 def bench(name: str, *options: str) -> dict[str, Any]:
-    """The figures of one bench: the last line it prints."""
-    command = [sys.executable, "-m", "tests.bench", name, *options, "--json"]
-    ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=WITHIN, check=False)
-    assert ended.returncode == 0, ended.stderr[-3000:]
-    figures: dict[str, Any] = json.loads(ended.stdout.splitlines()[-1])
+    """The figures of one bench: the last line it prints. It leaves nothing running."""
+    with started(name, *options, "--json") as running:
+        children = of(running)
+        deadline = time.monotonic() + WITHIN
+        while running.poll() is None and time.monotonic() < deadline:
+            time.sleep(0.2)
+            children |= of(running)
+        said, complaints = running.communicate(timeout=1)
+    assert running.returncode == 0, complaints[-3000:]
+    assert still(children) == set()
+    figures: dict[str, Any] = json.loads(said.splitlines()[-1])
     return figures
 
 
@@ -50,13 +60,44 @@ def test_a_crowd_is_no_reason_for_others_to_lose_a_post() -> None:
     assert figures["beside_late_ms_p99"] < figures["crowd_late_ms_p99"]
 
 
-def test_nothing_is_left_running() -> None:
-    ours = [process for process in psutil.process_iter() if "social-bench-" in " ".join(_command(process))]
-    assert ours == []
+def test_one_that_is_told_to_stop_leaves_nothing_running() -> None:
+    with started("idle") as running:
+        deadline = time.monotonic() + WITHIN
+        while len(children := of(running)) < len(("mongod", "valkey", "weed", "sink", "social")):
+            assert running.poll() is None
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+        running.terminate()
+        assert running.wait(timeout=20) == INTERRUPTED
+        running.communicate()
+    assert still(children) == set()
 
 
-def _command(process: psutil.Process) -> list[str]:
+@contextmanager
+def started(*words: str) -> Iterator[subprocess.Popen[str]]:
+    """`python -m tests.bench WORDS`, killed with the block if it still runs."""
+    command = [sys.executable, "-m", "tests.bench", *words]
+    pipes: Any = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    with subprocess.Popen(command, cwd=ROOT, text=True, **pipes) as running:
+        try:
+            yield running
+        finally:
+            running.kill()
+
+
+def of(running: subprocess.Popen[str]) -> set[psutil.Process]:
+    """The processes that it has started and that run."""
     try:
-        return list(process.cmdline())
-    except psutil.Error:
-        return []
+        return set(psutil.Process(running.pid).children(recursive=True))
+    except psutil.NoSuchProcess:
+        return set()
+
+
+def still(processes: set[psutil.Process]) -> set[psutil.Process]:
+    """Those that still run."""
+    running = set()
+    for process in processes:
+        with suppress(psutil.NoSuchProcess):
+            if process.is_running() and process.status() != psutil.STATUS_ZOMBIE:
+                running.add(process)
+    return running
