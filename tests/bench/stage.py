@@ -2,12 +2,13 @@
 
 import asyncio
 import os
+import signal
 import socket
 import sys
 import tempfile
 import time
 from collections.abc import AsyncIterator, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -72,7 +73,7 @@ class Instance:
     async def kill(self) -> None:
         """SIGKILL: no farewell."""
         assert self.process is not None, "not started"
-        await end(self.process, 0)
+        await _killed(self.process)
 
     async def stop(self) -> None:
         """SIGTERM, and SIGKILL if it does not end in its grace."""
@@ -177,14 +178,21 @@ async def _started(programs: Mapping[str, Program], stack: AsyncExitStack) -> di
 
 
 async def _gone(process: Process, program: Program) -> None:
-    await end(process, 0)
+    await _killed(process)
     for path in program.litter:
         path.unlink(missing_ok=True)
 
 
 async def _ended(instance: Instance) -> None:
     if instance.process is not None:
-        await end(instance.process, 0)
+        await _killed(instance.process)
+
+
+async def _killed(process: Process) -> None:
+    with suppress(ProcessLookupError):
+        if process.returncode is None:
+            os.kill(process.pid, signal.SIGKILL)  # its own `kill` looks first, and may take the end from who waits
+    await process.wait()
 
 
 def _settings(folder: Folder, sink: str, times: Mapping[str, float], env: Mapping[str, str]) -> dict[str, str]:
