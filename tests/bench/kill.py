@@ -24,6 +24,7 @@ from tests.bench.stage import Stage, staged
 
 # The lease stays long: who began a send so late that it could outlive a short one would wait for a try of its own.
 SHORT = {"http_timeout": 3.0, "lease": 30.0, "margin": 1.0, "first_look": 1.0, "settle": 6.0, "settle_dead": 3.0}
+LOOK = 0.01  # seconds between two looks whether it is time
 SHARE = 0.3  # of the burst that has arrived when the product is killed
 CLASSES = {"rkey": "N", "key": "K", "handle": "H", "search": "S", "blind": "B"}
 
@@ -46,7 +47,7 @@ async def run(args: argparse.Namespace) -> dict[str, Any]:
         due_at = soon(args.posts * args.platforms)
         expected = await crowd.planned(groups, args.posts, due_at)
         must_be_ahead(due_at)
-        await arrived(stage, round(len(expected) * SHARE), until=load.patience(due_at, len(expected)))
+        await arrived(stage, round(len(expected) * SHARE), until=load.patience(due_at, len(expected)), look=LOOK)
         in_flight, restarted = await _killed(stage, args.after_s)
         settling = stage.backing.settings.times
         patience = time.time() + load.PATIENCE + len(expected) / load.SLOWEST + _settled_within(settling)

@@ -65,12 +65,13 @@ def percentile(ascending: Sequence[float], share: float) -> float:
     return round(ascending[max(0, math.ceil(len(ascending) * share / 100) - 1)], 1)
 
 
-async def arrived(stage: Stage, count: int, *, until: float) -> bool:
-    """Waits until `count` publications have arrived, until the instant `until` (s since 1970) at most. Whether."""
+async def arrived(stage: Stage, count: int, *, until: float, look: float = LOOK) -> bool:
+    """Waits until `count` publications have arrived, until the instant `until` (s since 1970) at most,
+    looking every `look` seconds. Whether."""
     while (await stage.sink.counts()).publications < count:
         if time.time() > until:
             return False
-        await asyncio.sleep(LOOK)
+        await asyncio.sleep(look)
     return True
 
 

@@ -7,7 +7,7 @@ from html import escape
 from pathlib import Path
 
 RESULTS = Path(__file__).parent / "results"  # ignored by git
-WIDTH, HEIGHT, LEFT, RIGHT, TOP, BOTTOM = 900, 420, 70, 30, 50, 60
+WIDTH, HEIGHT, LEFT, RIGHT, TOP, BOTTOM = 900, 440, 70, 30, 72, 60
 MARKS = (50.0, 90.0, 99.0, 99.9)
 STEPS = 60
 
@@ -35,9 +35,9 @@ def drawn(title: str, series: Sequence[tuple[str, Sequence[float]]]) -> str:
     for number, (what, values) in enumerate(series):
         colour = COLOURS[number % len(COLOURS)]
         parts.append(_line(values, top, colour))
-        shown = "   ".join(f"p{share:g} {_ms(values[_at(values, share)])}" for share in MARKS)
-        words = escape(f"{what}: {shown}   max {_ms(values[-1])}")
-        parts.append(f'<text x="{LEFT}" y="{TOP - 8 + 14 * number}" fill="{colour}">{words}</text>')
+        shown = " · ".join(f"p{share:g} {_ms(values[_at(values, share)])}" for share in MARKS)
+        words = escape(f"{what}: {shown} · max {_ms(values[-1])}")
+        parts.append(f'<text x="{LEFT}" y="{44 + 16 * number}" fill="{colour}">{words}</text>')
     return "".join([*parts, "</svg>\n"])
 
 

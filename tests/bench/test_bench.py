@@ -46,18 +46,17 @@ def test_a_burst_arrives_whole_once_and_not_before_its_time() -> None:
 
 
 def test_a_burst_that_is_cut_off_by_sigkill_arrives_whole_and_once() -> None:
-    figures = bench("kill", "--posts", "150")
+    figures = bench("kill", "--posts", "150", "--latency-ms", "200")
     assert (figures["publications"], figures["lost"], figures["doubled"], figures["early"]) == (450, 0, 0, 0)
     assert "not_online" not in figures
     assert figures["in_flight"] > 0
-    assert figures["first_s"] > 0
 
 
 def test_a_crowd_is_no_reason_for_others_to_lose_a_post() -> None:
     figures = bench("fairness", "--crowd", "300", "--others", "20")
     assert (figures["lost"], figures["doubled"], figures["early"]) == (0, 0, 0)
     assert "not_online" not in figures
-    assert figures["beside_late_ms_p99"] < figures["crowd_late_ms_p99"]
+    assert figures["extra_late_ms_p99"] < 5_000
 
 
 def test_one_that_is_told_to_stop_leaves_nothing_running() -> None:
