@@ -1,7 +1,14 @@
 """What Social costs and how punctual it is, measured from outside: `python -m tests.bench NAME [options] --json`.
 
-    python -m tests.bench burst --posts 10000 --platforms 3 --json     30,000 publications due in one second
-    python -m tests.bench burst --posts 10000 --latency-ms 50 --json   the same with a platform that takes its time
+    python -m tests.bench burst --posts 10000 --json                   30,000 publications due in one instant
+    python -m tests.bench burst --posts 10000 --latency-ms 50 --json   the same with platforms that take their time
+    python -m tests.bench steady --json                                50 posts a second on three platforms, a minute
+    python -m tests.bench kill --posts 10000 --json                    SIGKILL in the middle of a burst, a restart
+    python -m tests.bench fairness --json                              one workspace's crowd beside 99 others
+    python -m tests.bench hold --json                                  hold everything while posts go out
+    python -m tests.bench api --json                                   the API's routes as fast as they answer
+    python -m tests.bench live --json                                  a thousand sockets and one change
+    python -m tests.bench idle --json                                  nothing to do
     python -m tests.bench NAME --help                                  the options of one
 
 Each starts what it needs (MongoDB, Valkey, S3, the sink, `social serve`), runs bounded, cleans up, prints a table and
