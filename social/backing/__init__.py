@@ -41,7 +41,7 @@ class Backing:
     room: asyncio.Semaphore  # how much is worked on side by side
     clock: mongo.ServerClock = field(default_factory=mongo.ServerClock)
     instant: Callable[[], mongo.Instant] = lambda: mongo.NOW  # the present in filters and updates
-    in_hand: set[ObjectId] = field(default_factory=set)  # accounts whose lanes this process holds
+    in_hand: dict[ObjectId, Any] = field(default_factory=dict)  # the lanes that this process holds, by account
     announced: asyncio.Event = field(default_factory=asyncio.Event)  # set when a row for the outbox was committed here
     planned: asyncio.Event = field(default_factory=asyncio.Event)  # set when something here may be due at once
     stopping: asyncio.Event = field(default_factory=asyncio.Event)  # set when nothing new is to be begun

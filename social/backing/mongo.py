@@ -19,6 +19,7 @@ from social.settings import Settings
 
 log = structlog.get_logger()
 T = TypeVar("T")
+TOO_SLOW = 2.0  # seconds after which an answer about the time tells less than what was known
 TRUSTED_FOR = 60.0  # seconds after which a quick answer about the time counts no more than a slow one
 
 # A filter's or an update's idea of the present: the server's in production, a literal where a test moves the clock.
@@ -73,6 +74,8 @@ class ServerClock:
         """Takes note that `server` (aware) was the server's present at some moment since `asked` (steady)."""
         answered = moments.steady()
         took = answered - asked
+        if self._ahead is not None and took > TOO_SLOW:
+            return
         if self._ahead is None or took <= self._took or answered - self._heard_at > TRUSTED_FOR:
             self._ahead = server.timestamp() - (asked + answered) / 2
             self._took, self._heard_at = took, answered

@@ -62,9 +62,9 @@ class HeldLane:
     token: str
     fence: int
     asked: float  # the steady instant before the lease was asked for: it surely holds until then + lease
-    looked: float  # when (steady) it was last looked at for something due
     line: deque[bytes] = field(default_factory=deque)  # read, and not begun; as BSON, for thousands may lie here
     goes_on: bool = True  # whether there may be more of the claim's than was read
+    more: bool = False  # whether something was seen to fall due on it since it was stamped
     late_until: datetime | None = None  # when the next one that a stop has kept back may go out
     account: Account | None = None
     account_read: float = float("-inf")
@@ -122,7 +122,9 @@ async def take(before: datetime, backing: Backing, *, most: int) -> "Claim | Non
     """
     times, present = backing.settings.times, backing.now()
     abandoned = await Lane.abandoned(before=present, most=most)
-    due = await due_accounts(before, most)
+    due = await due_accounts(before, most + len(backing.in_hand))
+    for lane in filter(None, map(backing.in_hand.get, due)):
+        lane.more = True
     left = await _left(present - timedelta(seconds=2 * times.lease), most)
     wanted = [each for each in dict.fromkeys([*abandoned, *due, *left]) if each not in backing.in_hand][:most]
     if not wanted:
@@ -137,7 +139,7 @@ async def take(before: datetime, backing: Backing, *, most: int) -> "Claim | Non
     stamped = await stamp(
         list(fences), before, token=token, owner=backing.owner, at=backing.instant(), inherited=inherited
     )
-    return Claim(token, fences, asked, before, backing, stamped=stamped, inherited=inherited, more=len(due) >= most)
+    return Claim(token, fences, asked, before, backing, stamped=stamped, inherited=inherited, more=len(wanted) >= most)
 
 
 async def _left(before: datetime, most: int) -> list[ObjectId]:
@@ -177,7 +179,7 @@ async def stamp(
                 "fence": {"$add": ["$fence", 1]},
                 "owner": {"$literal": as_bson(owner)},
                 "started_at": at,
-                "updated_at": at,
+                "updated_at": _later_than_before(at),
             }
         }
     ]
@@ -210,14 +212,19 @@ async def arm(ids: Sequence[ObjectId], *, token: str, at: Instant) -> dict[Objec
         "first_sent_at": {"$ifNull": ["$first_sent_at", at]},
         "attempt_no": {"$add": ["$attempt_no", 1]},
         "reason": None,
-        "updated_at": at,
+        "updated_at": _later_than_before(at),
     }
     await Publication.engine().update_many(mine | {"state": State.QUEUED, "$expr": in_time}, [{"$set": intent}])
     written = Publication.engine().find(
-        mine | {"state": State.SENDING}, {"sent_at": 1, "begun_at": 1, "first_sent_at": 1, "attempt_no": 1}
+        mine | {"state": State.SENDING},
+        {"sent_at": 1, "begun_at": 1, "first_sent_at": 1, "attempt_no": 1, "updated_at": 1},
     )
     sending: Json = {"state": State.SENDING, "reason": None}
     return {found.pop("_id"): found | sending async for found in written}
+
+
+def _later_than_before(at: Instant) -> Json:
+    return {"$max": [at, {"$add": ["$updated_at", 1]}]}
 
 
 class Claim:
@@ -245,8 +252,7 @@ class Claim:
         self.taken_at = backing.now()
         self.more = more
         self.lanes = [
-            HeldLane(account_id=account, token=token, fence=fence, asked=asked, looked=asked)
-            for account, fence in fences.items()
+            HeldLane(account_id=account, token=token, fence=fence, asked=asked) for account, fence in fences.items()
         ]
         self._backing = backing
         self._bus = Bus(backing)
@@ -377,7 +383,7 @@ class Claim:
     async def _still_sending(self, publication: InHand) -> None:
         async def body(session: AsyncClientSession) -> None:
             still = {"_id": publication.id, "token": self.token, "state": State.SENDING}
-            touched = {"$set": {"updated_at": self._backing.now()}}  # so that the conclusion's row comes after ours
+            touched = {"$set": {"updated_at": publication.updated_at}}  # so that the conclusion's row comes after ours
             written = await Publication.engine().update_one(still, touched, session=session)
             if written.matched_count:
                 await announce([row(publication)], session)
@@ -418,7 +424,7 @@ class Claim:
         """Stamps what has fallen due on lanes that are held for long, as a new claim would."""
         backing, ahead = self._backing, timedelta(seconds=self._backing.settings.times.look_ahead)
         for lane in lanes:
-            lane.looked, lane.goes_on = steady(), True
+            lane.more, lane.goes_on = False, True
         accounts = [lane.account_id for lane in lanes]
         self.before = max(self.before, backing.now() + ahead)
         more = await stamp(accounts, self.before, token=self.token, owner=backing.owner, at=backing.instant())

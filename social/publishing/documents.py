@@ -154,7 +154,7 @@ class Publication(Facts, OfWorkspace):
 
         What may be online already (`in_doubt`) is left alone unless the caller means just that, or (None) either.
         """
-        free: Json = {"token": None, "owner": None, "work": None, "updated_at": now()}
+        free: Json = FREE | {"updated_at": publication.later(now())}
         doubt: Json = {} if in_doubt is None else {"ambiguous": in_doubt}
         return cls._read(
             await cls.engine().find_one_and_update(
@@ -307,7 +307,7 @@ class Publication(Facts, OfWorkspace):
         return cls._read(
             await cls.engine().find_one_and_update(
                 publication.as_it_was() | {"work.token": work.token},
-                {"$set": changes | {"updated_at": at}},
+                {"$set": changes | {"updated_at": publication.later(at)}},
                 return_document=True,
                 session=session,
             )

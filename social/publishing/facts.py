@@ -3,7 +3,7 @@ sender's hand. What follows from that, without asking anybody."""
 
 import uuid
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Self
 
 import msgspec
@@ -139,7 +139,7 @@ class Facts:
             "next_at": step.again_at,
             "reason": as_bson(step.reason) if step.reason else None,
             "tries": self.tries + step.counts,
-            "updated_at": at,
+            "updated_at": self.later(at),
         }
         if step.ambiguous is not None:
             written["ambiguous"] = step.ambiguous
@@ -148,6 +148,11 @@ class Facts:
         if step.prepare_anew:
             written |= {"prepared": {}, "prepared_until": None, "prepare_at": step.again_at, "waits_since": None}
         return written
+
+    def later(self, at: datetime) -> datetime:
+        """`at`, or a moment after its last change if that is later: whoever is told of changes believes the latest, and
+        no two clocks agree."""
+        return max(at, self.updated_at + timedelta(milliseconds=1))
 
     def turn_passes(self, receipt: Receipt) -> Json:
         """What the receipt of the part whose turn it is writes besides: the next one begins without a past."""

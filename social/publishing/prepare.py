@@ -97,7 +97,8 @@ async def _prepare(publication: Publication, work: Work, backing: Backing) -> No
         await _told(_done(prepared, publication, platform, backing) if prepared else later, publication, work, backing)
     except PlatformError as error:
         written = _not_prepared(error, publication, backing) | {"work": None}
-        await _told(written, publication, work, backing)
+        with suppress(_Lost):  # then it is somebody else's to say
+            await _told(written, publication, work, backing)
         await login_refused(account, error, backing)
         log.info(
             "publication.not_prepared",

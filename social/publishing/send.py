@@ -49,7 +49,7 @@ async def send_due(before: datetime, backing: Backing) -> None:
             if claim is None:
                 break
             crash_here("claimed", backing)
-            backing.in_hand.update(lane.account_id for lane in claim.lanes)
+            backing.in_hand.update((lane.account_id, lane) for lane in claim.lanes)
             working.append(asyncio.create_task(_work_off(claim, backing)))
             if not claim.more:
                 break
@@ -86,7 +86,8 @@ async def _work_off(claim: Claim, backing: Backing) -> None:
         await _all_ended([asyncio.create_task(work) for work in works])
         await claim.all_told()
     finally:
-        backing.in_hand.difference_update(lane.account_id for lane in claim.lanes)
+        for lane in claim.lanes:
+            backing.in_hand.pop(lane.account_id, None)
 
 
 async def _all_ended(works: Sequence[Awaitable[None]]) -> None:
@@ -102,16 +103,16 @@ async def _send_lane(lane: HeldLane, claim: Claim, backing: Backing) -> None:
         while not backing.stopping.is_set():
             publication = await claim.next(lane)
             if publication is None:
-                if await _more(lane, claim, backing):
+                if lane.more and await claim.renew(lane):
+                    await claim.look_again(lane)
                     continue
-                break
-            if not await _still_ours(lane, claim, backing):
                 break
             if await _kept_apart(publication, lane, claim, backing):
                 continue
             await _until(publication.next_at or publication.due_at, backing)
-            async with backing.room:
-                await _send_parts(publication, lane, claim, backing)
+            if not await _send_parts(publication, lane, claim, backing):
+                break
+        _let_go(lane, backing)  # what falls due from now on is another claim's
         await claim.release(lane)
     except PyMongoError as error:
         # Whether the last write happened is unknown: nothing more is sent under this claim, its lease runs out.
@@ -136,27 +137,21 @@ async def _kept_apart(publication: InHand, lane: HeldLane, claim: Claim, backing
 
 def _let_go(lane: HeldLane, backing: Backing) -> None:
     """Who holds few lanes takes on others at once, if there were more than it could take."""
-    backing.in_hand.discard(lane.account_id)
+    backing.in_hand.pop(lane.account_id, None)
     if len(backing.in_hand) == LANES // 2:
         backing.planned.set()
 
 
-async def _send_parts(publication: InHand, lane: HeldLane, claim: Claim, backing: Backing) -> None:
-    """Sends the part whose turn it is and then those that follow it, as long as the claim holds. One that must wait
-    keeps back the rest of its own thread alone."""
+async def _send_parts(publication: InHand, lane: HeldLane, claim: Claim, backing: Backing) -> bool:
+    """Sends the part whose turn it is and then those that follow it, as long as the claim holds: whether it does. One
+    that must wait keeps back the rest of its own thread alone."""
     turn: InHand | None = publication
-    while turn is not None:
-        turn = await _send_one(turn, lane, claim, backing)
-        if turn is not None and (backing.stopping.is_set() or not await _still_ours(lane, claim, backing)):
-            return  # whoever has the lane by then goes on
-
-
-async def _more(lane: HeldLane, claim: Claim, backing: Backing) -> bool:
-    """Whether it was held so long that more may have fallen due; that is then stamped, as by a new claim."""
-    times = backing.settings.times
-    if steady() - lane.looked < times.tick or not await claim.renew(lane):
-        return False
-    await claim.look_again(lane)
+    while turn is not None and not backing.stopping.is_set():
+        async with backing.room:
+            if not await _still_ours(lane, claim, backing):  # it may have waited for its instant, and for room
+                return False
+            attempted = await _send_one(turn, lane, claim, backing)
+        turn = await _concluded(attempted, lane, claim, backing) if attempted is not None else None
     return True
 
 
@@ -174,10 +169,10 @@ async def _until(instant: datetime, backing: Backing) -> None:
             continue
 
 
-async def _send_one(publication: InHand, lane: HeldLane, claim: Claim, backing: Backing) -> InHand | None:
-    """One attempt at one part, from the intent to the conclusion. The publication if its next part's turn is now."""
-    if backing.stopping.is_set():
-        return None
+async def _send_one(
+    publication: InHand, lane: HeldLane, claim: Claim, backing: Backing
+) -> tuple[InHand, Receipt | PlatformError] | None:
+    """One attempt at one part: with its intent written, and what came of it. None if it was not for us to make it."""
     if not _may_go_out(publication, backing.now()):
         await _look_first(publication, claim, backing)
         return None
@@ -190,7 +185,7 @@ async def _send_one(publication: InHand, lane: HeldLane, claim: Claim, backing: 
     with claim.told_if_slow(armed):
         outcome = await _attempt(armed, lane, backing)
     crash_here("answered", backing, armed.part)
-    return await _conclude(armed, outcome, lane, claim, backing)
+    return armed, outcome
 
 
 async def _armed(publication: InHand, claim: Claim, backing: Backing) -> InHand | None:
@@ -243,20 +238,19 @@ async def _attempt(publication: InHand, lane: HeldLane, backing: Backing) -> Rec
         return error
 
 
-async def _conclude(
-    publication: InHand, outcome: Receipt | PlatformError, lane: HeldLane, claim: Claim, backing: Backing
+async def _concluded(
+    attempted: tuple[InHand, Receipt | PlatformError], lane: HeldLane, claim: Claim, backing: Backing
 ) -> InHand | None:
-    """Writes down what came of the attempt. The publication if it is the next part's turn, within this claim."""
+    """Writes down what came of an attempt. The publication if it is the next part's turn, within this claim."""
+    publication, outcome = attempted
     at = backing.now()
-    if isinstance(outcome, Receipt):
-        conclusion = _received(publication, outcome, at)
-    else:
-        conclusion = _refused(publication, outcome, at, backing)
-    changed = await claim.conclude(conclusion)
-    crash_here("concluded", backing, publication.part)
     if isinstance(outcome, PlatformError):
+        await claim.conclude(_refused(publication, outcome, at, backing))
+        crash_here("concluded", backing, publication.part)
         await login_refused(lane.account, outcome, backing)
         return None
+    changed = await claim.conclude(_received(publication, outcome, at))
+    crash_here("concluded", backing, publication.part)
     return changed if changed is not None and changed.state is State.QUEUED else None
 
 

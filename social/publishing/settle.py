@@ -95,10 +95,9 @@ async def _looked(publication: Publication, account: Account | None, backing: Ba
     if found is None or platform.settles == "rkey":
         return found
     alive = repeatable(platform.settles, turn.first_sent_at, platform.replay_for, backing.now())
-    keyed = alive and publication.refusal is None
-    if not await _another_s(found, sought, publication, keyed=keyed):
+    if not await _another_s(found, sought, publication, keyed=alive):
         return found
-    if keyed:
+    if alive and publication.refusal is None:
         return None  # it is sent again, and its key tells it from the other
     raise RetryLater("What was found may be another post of the same words.")
 

@@ -15,6 +15,7 @@ from social.people.roles import Caller
 from social.platforms.contract import Receipt
 from social.posts.documents import Post
 from social.posts.when import Plan, at_the_instant, must_be_ahead
+from social.publishing.attempts import Attempt
 from social.publishing.changes import (
     REVIVABLE,
     cancelled,
@@ -28,6 +29,7 @@ from social.publishing.changes import (
 from social.publishing.documents import Publication
 from social.publishing.due import hint
 from social.publishing.plan import writable
+from social.publishing.send import went_out
 from social.publishing.shown import row
 from social.publishing.states import CHANGEABLE, GOING_OUT, PARTLY, State, on_a_persons_word, on_with
 
@@ -109,6 +111,10 @@ async def verdict(
     if not publication.ambiguous or publication.state not in (State.HELD, State.UNCONFIRMED):
         raise Conflict("There is no doubt about this one.", state=publication.state)
     changes: Json = {"ambiguous": False, "refusal": None}
+    fact = await Attempt.receipt_for(publication)  # the answer may have been written down, and its owner died
+    if fact is not None and fact.receipt is not None:
+        await went_out(publication, fact.receipt, backing)
+        return await Publication.found(caller, publication_id)
     if is_there:
         changes |= _there(publication, Receipt(id=url or "", url=url, evidence="person"))
     elif publication.state == State.HELD:
