@@ -22,7 +22,7 @@ from social.outbox.documents import Batch, Relay, Row
 ROWS = 500  # in one transaction
 WORKSPACES = 100
 LEASE = timedelta(seconds=5)  # a round takes a tenth of one; longer than that and another takes over
-GATHER = 0.02  # seconds from the first sign of a row to the look: what happens in one moment travels together
+GATHER = 0.05  # seconds from the first sign of a row to the look: what happens in one moment travels together
 AT_ONCE = 0.0  # seconds until the next look: there may be more
 HELD = 0.05  # the rest is in another relay's hands, which may have looked before it was committed
 IDLE = 1.0  # nothing was there; what other instances commit, and cannot number, is found by then

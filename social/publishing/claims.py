@@ -47,6 +47,8 @@ ACCOUNT = b"\x07account_id\x00"  # how the field begins in BSON: its type, an Ob
 LINE = 50  # of them on one lane
 ARMS = 200  # publications in one write
 CONCLUSIONS = 160
+WRITTEN = {"sent_at": 1, "begun_at": 1, "first_sent_at": 1, "attempt_no": 1, "updated_at": 1}  # by an arm
+GATHER = 0.01  # seconds for which a few conclusions, or the ends of a few lanes, wait for others
 ALIKE = 40  # conclusions in one statement, which looks each one's own up in a list
 DIFFERENT = ("receipts", "answered_at", "updated_at", "tries")
 LANES = 500
@@ -214,13 +216,17 @@ async def arm(ids: Sequence[ObjectId], *, token: str, at: Instant) -> dict[Objec
         "reason": None,
         "updated_at": _later_than_before(at),
     }
-    await Publication.engine().update_many(mine | {"state": State.QUEUED, "$expr": in_time}, [{"$set": intent}])
-    written = Publication.engine().find(
-        mine | {"state": State.SENDING},
-        {"sent_at": 1, "begun_at": 1, "first_sent_at": 1, "attempt_no": 1, "updated_at": 1},
-    )
+    due = mine | {"state": State.QUEUED, "$expr": in_time}
+    if len(ids) == 1:
+        one = await Publication.engine().find_one_and_update(
+            due, [{"$set": intent}], projection=WRITTEN, return_document=True
+        )
+        armed = [one] if one else []
+    else:
+        await Publication.engine().update_many(due, [{"$set": intent}])
+        armed = await Publication.engine().find(mine | {"state": State.SENDING}, WRITTEN).to_list()
     sending: Json = {"state": State.SENDING, "reason": None}
-    return {found.pop("_id"): found | sending async for found in written}
+    return {found.pop("_id"): found | sending for found in armed}
 
 
 def _later_than_before(at: Instant) -> Json:
@@ -259,10 +265,10 @@ class Claim:
         self._telling: set[asyncio.Task[None]] = set()
         self.read = Together(self._read, most=LANES)
         self.arm = Together(self._arm, most=ARMS)
-        self.conclude = Together(self._conclude, most=CONCLUSIONS)
-        self.renew = Together(self._renew, most=LANES)
-        self.look_again = Together(self._look_again, most=LANES)
-        self.release = Together(self._release, most=LANES)
+        self.conclude = Together(self._conclude, most=CONCLUSIONS, patience=GATHER)
+        self.renew = Together(self._renew, most=LANES, patience=GATHER)
+        self.look_again = Together(self._look_again, most=LANES, patience=GATHER)
+        self.release = Together(self._release, most=LANES, patience=GATHER)
 
     async def next(self, lane: HeldLane) -> InHand | None:
         """The first of what the claim holds on `lane`, in due order, that it has not handed out yet."""

@@ -8,6 +8,7 @@ from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Generic, TypeVar
 
+FEW = 20
 T = TypeVar("T")
 R = TypeVar("R")
 
@@ -15,12 +16,14 @@ R = TypeVar("R")
 class Together(Generic[T, R]):
     """Call it with one item; it answers what `carry` made of it, which is given many and answers as many, in order.
 
-    What `carry` raises is raised to everybody in the batch. Who stops waiting does not stop the batch.
+    What `carry` raises is raised to everybody in the batch. Who stops waiting does not stop the batch. With `patience`
+    (seconds) a batch of a few waits so long for more: for what nobody is in a hurry about.
     """
 
-    def __init__(self, carry: Callable[[list[T]], Awaitable[Sequence[R]]], *, most: int) -> None:
+    def __init__(self, carry: Callable[[list[T]], Awaitable[Sequence[R]]], *, most: int, patience: float = 0.0) -> None:
         self._carry = carry
         self._most = most
+        self._patience = patience
         self._waiting: deque[tuple[T, asyncio.Future[R]]] = deque()
         self._under_way: asyncio.Task[None] | None = None
 
@@ -34,6 +37,8 @@ class Together(Generic[T, R]):
 
     async def _carry_all(self) -> None:
         while self._waiting:
+            if self._patience and len(self._waiting) < FEW:
+                await asyncio.sleep(self._patience)
             batch = [self._waiting.popleft() for _ in range(min(self._most, len(self._waiting)))]
             try:
                 answers = await self._carry([item for item, _ in batch])
