@@ -22,7 +22,7 @@ NOT_OURS = frozenset(  # read by the command line, the build, the tests, and pm2
 
 REQUIRED = ("mongo_url", "redis_url", "s3_endpoint", "s3_access_key", "s3_secret_key", "master_key")
 
-NO_NAMES = frozenset({"times", "crash_at", "apps"})  # fields that have no variable of their own
+NO_NAMES = frozenset({"times", "crash_at", "apps", "quota_scale"})  # fields that have no variable of their own
 
 Seconds = Annotated[float, Meta(gt=0)]
 OF_AN_APP = re.compile(r"(?P<platform>[a-z0-9_]+)_(?P<field>client_id|client_secret)")
@@ -85,6 +85,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     concurrency: Annotated[int, Meta(ge=1, le=10_000)] = 200  # lanes an instance works on side by side
     apps: dict[str, OwnApp] = {}  # by platform: SOCIAL_<PLATFORM>_CLIENT_ID and SOCIAL_<PLATFORM>_CLIENT_SECRET
     times: Times = Times()
+    quota_scale: Annotated[float, Meta(ge=0)] = 1.0  # tests only: what every quota is multiplied by; 0 is no quotas
     crash_at: str | None = None  # tests only: the named point at which the process kills itself
 
     @classmethod
@@ -101,6 +102,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
                 times[field.removeprefix("test_")] = value
             elif field == "test_crash_at":
                 given["crash_at"] = value
+            elif field == "test_quota_scale":
+                given["quota_scale"] = value
             elif field in cls.__struct_fields__ and field not in NO_NAMES:
                 given[field] = _pieces(value) if field == "tasks" else value
             elif found := OF_AN_APP.fullmatch(field):

@@ -1,6 +1,6 @@
 """What platforms answer, read without trust: their words about a refusal, and when a spent quota begins anew."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from secrets import randbelow
@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 
 from social.logs import SECRET_TEXT
-from social.platforms.contract import About, Fault
+from social.platforms.contract import About, Fault, Quota, Told
 
 SAID = 300  # characters of a platform's words that are kept
 QUOTA_WAIT = timedelta(minutes=5)  # where a platform does not say when its quota begins anew
@@ -86,6 +86,23 @@ def reset_at(headers: Mapping[str, str], at: datetime) -> datetime:
     wait = _seconds(named.get("retry-after", ""), server) or _spent(named, server)
     wait = min(max(wait or QUOTA_WAIT, QUOTA_LEAST), QUOTA_MOST)
     return at + wait + timedelta(milliseconds=randbelow(5_000))
+
+
+def told(headers: Mapping[str, str], windows: Iterable[Quota], at: datetime) -> tuple[Told, ...]:
+    """What an answer's headers (their names in lower case) say of those of `windows` that they tell of. Never raises.
+
+    A reset that is missing, past or too far away says nothing.
+    """
+    heard = []
+    for window in windows:
+        left = headers.get(f"{window.headers}-remaining", "") if window.headers else ""
+        if not (left.isascii() and left.isdigit() and len(left) < 10):
+            continue
+        server = _date(headers.get("date", "")) or at
+        wait = _seconds(headers.get(f"{window.headers}-reset", ""), server)
+        if wait is not None and timedelta() < wait <= QUOTA_MOST:
+            heard.append(Told(window.name, int(left) // window.cost, wait.total_seconds()))
+    return tuple(heard)
 
 
 def _words(refusal: Envelope | None, *, kind: bool) -> Iterator[str]:

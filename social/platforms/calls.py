@@ -32,8 +32,8 @@ from social.errors import (
 from social.logs import SECRET_NAME
 from social.moments import now
 from social.platforms import dpop
-from social.platforms.answers import Envelope, Raw, cut, envelope, matches, reset_at, said
-from social.platforms.contract import About, Fault, Platform, Realm, Token
+from social.platforms.answers import Envelope, Raw, cut, envelope, matches, reset_at, said, told
+from social.platforms.contract import About, Fault, Platform, Quota, Realm, Token, Told
 from social.platforms.guard import Guarded
 from social.platforms.uploads import Reading, Upload, broke_off, storage_away, uploading
 from social.platforms.words import code, sentence
@@ -75,6 +75,7 @@ class Call:
     session: aiohttp.ClientSession
     patience: float  # seconds for one request, uploads excluded
     faults: tuple[Fault, ...] = ()
+    windows: tuple[Quota, ...] = ()  # that answers to committing requests may tell of
     token: Token | None = None
     key: str | None = None  # a private JWK that requests without a token are proven with (RFC 9449)
     reading: Reading | None = None
@@ -84,6 +85,7 @@ class Call:
     nonces: Nonces = field(default_factory=Nonces)
     towards: Callable[[str], aiohttp.ClientSession] | None = None  # the session for another server of the platform
     written: bool = field(default=False, init=False)
+    told: tuple[Told, ...] = field(default=(), init=False)  # of quotas, by the last committing request's answer
 
     @classmethod
     def to(
@@ -112,6 +114,7 @@ class Call:
             session=towards(origin),
             patience=patience,
             faults=platform.faults,
+            windows=platform.windows,
             token=token,
             key=key,
             reading=reading,
@@ -218,8 +221,10 @@ class Call:
         if self._proof_key is not None and dpop.asks_for_nonce(answer):
             self.written = False  # a definite no: whatever was handed over was not looked at
             answer = await self._once(method, path, commits=commits, **how)
-        if commits and self.on_answer is not None:
-            self.on_answer()
+        if commits:
+            self.told = told(answer.headers, self.windows, now())
+            if self.on_answer is not None:
+                self.on_answer()
         return answer
 
     async def _once(
@@ -252,9 +257,9 @@ class Call:
                     timeout=aiohttp.ClientTimeout(total=wait, sock_connect=min(CONNECT_WITHIN, wait)),
                 ) as answer:
                     read = await capped(answer, ANSWER)
-                    told = {name.lower(): value for name, value in answer.headers.items()}
-                    self.nonces.remember(self.origin, told.get("dpop-nonce"), grants=self.token is None)
-                    return Raw(answer.status, told, read, secrets)
+                    heads = {name.lower(): value for name, value in answer.headers.items()}
+                    self.nonces.remember(self.origin, heads.get("dpop-nonce"), grants=self.token is None)
+                    return Raw(answer.status, heads, read, secrets)
             except (aiohttp.ClientError, OSError, TooMuch) as error:  # a TimeoutError is an OSError
                 raise self._unanswered(error, guarded, body) from error
             finally:

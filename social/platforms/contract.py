@@ -50,6 +50,34 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     thread: int = 1  # parts one post may have here; 1: there are no threads
 
 
+class Quota(msgspec.Struct, frozen=True, kw_only=True):
+    """What a platform takes in any stretch of `seconds`: `most`, of which one post costs `cost`.
+
+    Counted for each account; for all accounts of this installation together (`app`), where the platform counts the
+    app's; or for all on one server (`server`), where it counts what comes from one address.
+    """
+
+    name: str  # of the stretch, to follow "in": "an hour"
+    most: int
+    seconds: int
+    per: Literal["account", "app", "server"] = "account"
+    cost: int = 1
+    headers: str | None = None  # what comes before "-remaining" and "-reset", where answers tell of it
+
+    @property
+    def posts(self) -> int:
+        """How many posts that is."""
+        return max(1, self.most // self.cost)
+
+
+class Told(msgspec.Struct, frozen=True):
+    """What an answer said of the platform's quota of that name: `posts` are left for the next `wait` seconds."""
+
+    quota: str
+    posts: int
+    wait: float
+
+
 class MediaItem(msgspec.Struct, frozen=True, kw_only=True):
     """One file as a publication will send it. `key` is its place in the bucket; sizes in bytes and pixels."""
 
@@ -253,6 +281,7 @@ class Platform:
     limits: Limits
     scopes: tuple[str, ...] = ()
     settles: Settling
+    windows: tuple[Quota, ...] = ()  # what a post that goes out is counted in
     faults: tuple[Fault, ...] = ()
     host: str | None = None  # of the API; None: every account lives on a server its user names
     usual_server: str | None = None  # what a user who names none most likely means

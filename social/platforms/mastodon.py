@@ -36,6 +36,7 @@ from social.platforms.contract import (
     OAuth,
     Platform,
     Prepared,
+    Quota,
     Receipt,
     Save,
     Sought,
@@ -445,6 +446,10 @@ MASTODON = Platform(
         for_another={"force_login": "true"},
     ),
     settles="key",
+    windows=(  # sheet: Rate limits and errors
+        Quota(name="5 minutes", most=300, seconds=300, headers="x-ratelimit"),
+        Quota(name="3 hours", most=300, seconds=3 * 3600),
+    ),
     replay_for=timedelta(minutes=50),
     options=MastodonOptions,
     faults=(  # the sheet's table; 401, 429 and 5xx have their defaults in calls.py

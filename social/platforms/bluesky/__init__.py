@@ -13,7 +13,7 @@ from social.platforms.bluesky.faults import FAULTS
 from social.platforms.bluesky.options import BlueskyOptions
 from social.platforms.bluesky.publishing import delete, find, prepare, prepares, publish, ready
 from social.platforms.calls import Call
-from social.platforms.contract import Identity, Limits, OAuth, Platform
+from social.platforms.contract import Identity, Limits, OAuth, Platform, Quota
 
 __all__ = ["BLUESKY", "BlueskyOptions"]
 
@@ -46,6 +46,11 @@ BLUESKY = Platform(
     usual_server="bsky.social",
     sandbox_path="/bluesky",
     settles="rkey",
+    windows=(  # sheet: Rate limits and errors; a record that is made costs 3 points
+        Quota(name="an hour", most=5_000, cost=3, seconds=3600, headers="ratelimit"),
+        Quota(name="a day", most=35_000, cost=3, seconds=86_400),
+        Quota(name="5 minutes", most=3_000, seconds=300, per="server"),
+    ),
     # What is uploaded and not used yet is swept after minutes; nobody says how many.
     prepare_ahead=timedelta(minutes=5),
     keeps_prepared=timedelta(minutes=10),

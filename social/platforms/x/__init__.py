@@ -13,7 +13,7 @@ from msgspec import Meta
 from yarl import URL
 
 from social.platforms.calls import Call
-from social.platforms.contract import Identity, Limits, OAuth, Platform
+from social.platforms.contract import Identity, Limits, OAuth, Platform, Quota
 from social.platforms.x.faults import FAULTS
 from social.platforms.x.media import prepare, ready
 from social.platforms.x.posts import API, PAGES, delete, publish
@@ -88,6 +88,10 @@ X = Platform(
         },
     ),
     settles="search",
+    windows=(  # sheet: Rate limits and errors; tighter than the 300 of the design
+        Quota(name="15 minutes", most=100, seconds=900, headers="x-rate-limit"),
+        Quota(name="a day", most=10_000, seconds=86_400, per="app", headers="x-app-limit-24hour"),
+    ),
     keeps_prepared=timedelta(hours=20),  # an upload is usable for a day
     options=XOptions,
     faults=FAULTS,
