@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import partial
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 import bson
 import structlog
@@ -27,12 +27,15 @@ from social.accounts.documents import Account
 from social.backing import Backing
 from social.backing.mongo import AWARE, Instant, as_bson, insist
 from social.backing.owner import Owner
+from social.errors import QuotaSpent, RetryLater
 from social.moments import steady
 from social.outbox.bus import Bus
 from social.outbox.documents import announce
+from social.publishing import gate
 from social.publishing.attempts import Attempt
 from social.publishing.documents import Publication, in_states
 from social.publishing.facts import InHand, Json
+from social.publishing.gate import Attempted, Sending
 from social.publishing.lanes import Lane
 from social.publishing.shown import row
 from social.publishing.states import AHEAD, CLAIMABLE, OPEN, TAKEN, State
@@ -81,6 +84,9 @@ class TooEarly:
 
 
 TOO_EARLY: Final = TooEarly()
+# What comes of asking for an intent: it with its intent written; that it is too early; why it must wait; or that it is
+# no longer the claim's.
+Armed: TypeAlias = InHand | TooEarly | QuotaSpent | RetryLater | None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -96,6 +102,7 @@ class Conclusion:
     state: State = State.SENDING  # in which it is until then
     attempt: Json | None = None
     fact: Json | None = None
+    attempted: Attempted | None = None  # what the gate learns from
     alike: bool = False
 
 
@@ -355,17 +362,21 @@ class Claim:
         async for found in Account.get_pymongo_collection().find({"_id": {"$in": list(stale)}}):
             stale[found["_id"]].account = Account.model_validate(found)
 
-    async def _arm(self, publications: Sequence[InHand]) -> Sequence[InHand | TooEarly | None]:
+    async def _arm(self, waiting: Sequence[tuple[InHand, HeldLane]]) -> Sequence[Armed]:
+        kept_back = await gate.admit([sending(each, lane) for each, lane in waiting], self._backing)
+        publications = [each for each, _ in waiting if each.id not in kept_back]
         armed = await arm([each.id for each in publications], token=self.token, at=self._backing.instant())
         early: set[ObjectId] = set()
         if missing := [each for each in publications if each.id not in armed]:
             still = {"_id": {"$in": [each.id for each in missing]}, "token": self.token, "state": State.QUEUED}
             ours = {found["_id"] async for found in Publication.engine().find(still, {"_id": 1})}
             early = {each.id for each in missing if each.id in ours and not _past(each, self._backing.now())}
-        answers: list[InHand | TooEarly | None] = []
-        for each in publications:
+        answers: list[Armed] = []
+        for each, _ in waiting:
             intent = armed.get(each.id)
-            if intent is not None and intent["attempt_no"] == each.attempt_no + 1:
+            if each.id in kept_back:
+                answers.append(kept_back[each.id])
+            elif intent is not None and intent["attempt_no"] == each.attempt_no + 1:
                 answers.append(each.with_changes(intent))
             else:
                 answers.append(TOO_EARLY if each.id in early else None)
@@ -399,10 +410,15 @@ class Claim:
         except PyMongoError as error:
             log.info("publication.not_told", publication=str(publication.id), error=type(error).__name__)
 
+    async def _learn(self, attempted: Sequence[Attempted]) -> None:
+        await gate.learnt(attempted, self._backing)
+
     async def _conclude(self, conclusions: Sequence[Conclusion]) -> Sequence[InHand | None]:
         """Facts first, then what they mean, then the word of it. Each may be the last thing this process does."""
         ids = [each.publication.id for each in conclusions]
         attempts = [each.attempt for each in conclusions if each.attempt is not None]
+        if attempted := [each.attempted for each in conclusions if each.attempted is not None]:
+            self._begin(self._learn(attempted))
         await asyncio.gather(
             insist(partial(Telling.begin, self.token, ids, owner=self._backing.owner, at=self._backing.now())),
             insist(partial(Attempt.note, attempts)),
@@ -480,6 +496,19 @@ def _log(conclusions: Sequence[Conclusion]) -> None:
                 state=str(each.changes["state"]),
                 late_ms=_late(each.publication),
             )
+
+
+def sending(publication: InHand, lane: HeldLane) -> Sending:
+    """What the gate must know of `publication`. One whose account is gone is held by whoever attempts it."""
+    account = lane.account
+    return Sending(
+        publication.id,
+        publication.account_id,
+        publication.platform,
+        publication.realm,
+        account.origin if account else "",
+        account.remote_id if account else "",
+    )
 
 
 def _late(publication: InHand) -> float:

@@ -5,6 +5,7 @@ import asyncio
 import os
 import signal
 from collections.abc import Awaitable, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -19,12 +20,13 @@ from social.moments import steady
 from social.outbox.documents import announce
 from social.platforms import PLATFORMS
 from social.platforms.calls import Call
-from social.platforms.contract import Receipt
+from social.platforms.contract import Receipt, Told
 from social.publishing import claims
 from social.publishing.attempts import written
 from social.publishing.claims import Claim, Conclusion, HeldLane, TooEarly
 from social.publishing.documents import Publication
 from social.publishing.facts import FREE, Facts, InHand, Refusal
+from social.publishing.gate import Attempted
 from social.publishing.reconnect import login_refused
 from social.publishing.shown import row
 from social.publishing.states import Reason, State, Step, decide, over, repeatable, spaced
@@ -151,7 +153,7 @@ async def _send_parts(publication: InHand, lane: HeldLane, claim: Claim, backing
             if not await _still_ours(lane, claim, backing):  # it may have waited for its instant, and for room
                 return False
             attempted = await _send_one(turn, lane, claim, backing)
-        turn = await _concluded(attempted, lane, claim, backing) if attempted is not None else None
+        turn = await _concluded(*attempted, lane, claim, backing) if attempted is not None else None
     return True
 
 
@@ -171,26 +173,33 @@ async def _until(instant: datetime, backing: Backing) -> None:
 
 async def _send_one(
     publication: InHand, lane: HeldLane, claim: Claim, backing: Backing
-) -> tuple[InHand, Receipt | PlatformError] | None:
-    """One attempt at one part: with its intent written, and what came of it. None if it was not for us to make it."""
+) -> tuple[Attempted, InHand] | None:
+    """One attempt at one part: what came of it, and it with its intent written. None if it was not made, or not by
+    us."""
     if not _may_go_out(publication, backing.now()):
         await _look_first(publication, claim, backing)
         return None
     if publication.part:
         crash_here("claimed", backing, publication.part)
-    armed = await _armed(publication, claim, backing)
+    armed = await _armed(publication, lane, claim, backing)
     if armed is None:
         return None  # edited, held, cancelled or taken over since it was read
+    if isinstance(armed, PlatformError):
+        await claim.conclude(_kept_back(publication, armed, backing))
+        return None
     crash_here("armed", backing, armed.part)
     with claim.told_if_slow(armed):
-        outcome = await _attempt(armed, lane, backing)
+        outcome, told = await _attempt(armed, lane, backing)
     crash_here("answered", backing, armed.part)
-    return armed, outcome
+    return Attempted(claims.sending(armed, lane), outcome, told), armed
 
 
-async def _armed(publication: InHand, claim: Claim, backing: Backing) -> InHand | None:
-    """It with its intent written, at its instant by the database's clock and not before. None if it is not ours."""
-    while isinstance(armed := await claim.arm(publication), TooEarly):
+async def _armed(
+    publication: InHand, lane: HeldLane, claim: Claim, backing: Backing
+) -> InHand | QuotaSpent | RetryLater | None:
+    """It with its intent written, at its instant by the database's clock and not before; or why it must wait. None if
+    it is not ours."""
+    while isinstance(armed := await claim.arm((publication, lane)), TooEarly):
         await asyncio.sleep(AGAIN)
         if backing.stopping.is_set():
             return None
@@ -217,39 +226,44 @@ async def _look_first(publication: InHand, claim: Claim, backing: Backing) -> No
     await claim.conclude(Conclusion(publication=publication, changes=changes, state=State.QUEUED))
 
 
-async def _attempt(publication: InHand, lane: HeldLane, backing: Backing) -> Receipt | PlatformError:
-    """The one request. Everything it can come to is a value, for all of it has to be concluded.
+async def _attempt(
+    publication: InHand, lane: HeldLane, backing: Backing
+) -> tuple[Receipt | PlatformError, tuple[Told, ...]]:
+    """The one request, and what its answer told of quotas. Everything it can come to is a value, for all of it has to
+    be concluded.
 
     A cancelled one is left `sending`: whoever takes the lane over settles it.
     """
     account = lane.account
     if account is None or account.state != "connected":
-        return Disconnected("This account is no longer connected. Connect it again, then this can go out.")
-    turn = publication.turn(account.remote_id, account.handle)
+        return Disconnected("This account is no longer connected. Connect it again, then this can go out."), ()
+    turn, calls = publication.turn(account.remote_id, account.handle), list[Call]()
 
     async def publish(call: Call) -> Receipt:
+        calls.append(call)
         call.deadline = lane.safe_until(backing.settings.times)
         call.on_write = lambda: crash_here("written", backing, turn.part)
         return await PLATFORMS[publication.platform].publish(call, turn)
 
+    outcome: Receipt | PlatformError
     try:
-        return await as_account(account, backing, publish)
+        outcome = await as_account(account, backing, publish)
     except PlatformError as error:
-        return error
+        outcome = error
+    return outcome, calls[-1].told if calls else ()
 
 
 async def _concluded(
-    attempted: tuple[InHand, Receipt | PlatformError], lane: HeldLane, claim: Claim, backing: Backing
+    attempted: Attempted, publication: InHand, lane: HeldLane, claim: Claim, backing: Backing
 ) -> InHand | None:
     """Writes down what came of an attempt. The publication if it is the next part's turn, within this claim."""
-    publication, outcome = attempted
-    at = backing.now()
+    outcome, at = attempted.outcome, backing.now()
     if isinstance(outcome, PlatformError):
-        await claim.conclude(_refused(publication, outcome, at, backing))
+        await claim.conclude(replace(_refused(publication, outcome, at, backing), attempted=attempted))
         crash_here("concluded", backing, publication.part)
         await login_refused(lane.account, outcome, backing)
         return None
-    changed = await claim.conclude(_received(publication, outcome, at))
+    changed = await claim.conclude(replace(_received(publication, outcome, at), attempted=attempted))
     crash_here("concluded", backing, publication.part)
     return changed if changed is not None and changed.state is State.QUEUED else None
 
@@ -272,6 +286,21 @@ def _of_a_fact(publication: Facts, receipt: Receipt, at: datetime) -> dict[str, 
     step = after_going_out(publication.progress, now=at)
     turned = publication.turn_passes(receipt)
     return publication.after(step, at) | turned | {"answered_at": at, "prepare_at": None}
+
+
+def _kept_back(publication: InHand, error: QuotaSpent | RetryLater, backing: Backing) -> Conclusion:
+    """It waits without an intent, which costs nothing: neither an attempt nor a try."""
+    at = backing.now()
+    step = decide(
+        error,
+        tries=publication.tries,
+        ambiguous=publication.ambiguous,
+        now=at,
+        times=backing.settings.times,
+        progress=publication.progress,
+    )
+    changes = publication.after(step, at) | {"token": None, "owner": None}
+    return Conclusion(publication=publication, changes=changes, state=State.QUEUED)
 
 
 def _refused(publication: InHand, error: PlatformError, at: datetime, backing: Backing) -> Conclusion:
