@@ -135,6 +135,12 @@ for _, told in ipairs(ask.told) do
   w.dirty = true
 end
 
+-- What was taken while this Redis was away: {window, how many}.
+for _, owed in ipairs(ask.owed) do
+  local w = window(owed[1] + 1)
+  for _ = 1, owed[2] do take(w) end
+end
+
 -- How attempts went: {breaker, whether one was answered, {account, publication, account, publication, ...} that failed}.
 for _, heard in ipairs(ask.health) do
   local i, well, failed = heard[1] + 1, heard[2], heard[3]
