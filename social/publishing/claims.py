@@ -27,9 +27,12 @@ from social.accounts.documents import Account
 from social.backing import Backing
 from social.backing.mongo import AWARE, Instant, as_bson, insist
 from social.backing.owner import Owner
+from social.errors import PlatformError
 from social.moments import steady
 from social.outbox.bus import Bus
 from social.outbox.documents import announce
+from social.platforms.contract import Told
+from social.publishing import gate
 from social.publishing.attempts import Attempt
 from social.publishing.documents import Publication, in_states
 from social.publishing.facts import InHand, Json
@@ -70,6 +73,15 @@ class HeldLane:
     late_until: datetime | None = None  # when the next one that a stop has kept back may go out
     account: Account | None = None
     account_read: float = float("-inf")
+    told: tuple[Told, ...] = ()  # of quotas, by the answer to the last request
+
+    def sending(self, publication: InHand) -> gate.Sending | None:
+        """`publication` as the gate knows it; None where there is no account to send as."""
+        if (account := self.account) is None:
+            return None
+        return gate.Sending(
+            publication.id, account.id, account.platform, account.realm, account.origin, account.remote_id
+        )
 
     def safe_until(self, times: Times) -> float:
         """The steady instant after which no send may begin: one that does could outlive the lease."""
@@ -97,6 +109,7 @@ class Conclusion:
     attempt: Json | None = None
     fact: Json | None = None
     alike: bool = False
+    heard: gate.Attempted | None = None  # what the gate learns from the attempt
 
 
 async def due_accounts(before: datetime, most: int) -> list[ObjectId]:
@@ -264,6 +277,7 @@ class Claim:
         self._bus = Bus(backing)
         self._telling: set[asyncio.Task[None]] = set()
         self.read = Together(self._read, most=LANES)
+        self.admit = Together(self._admit, most=ARMS)
         self.arm = Together(self._arm, most=ARMS)
         self.conclude = Together(self._conclude, most=CONCLUSIONS, patience=GATHER)
         self.renew = Together(self._renew, most=LANES, patience=GATHER)
@@ -355,6 +369,12 @@ class Claim:
         async for found in Account.get_pymongo_collection().find({"_id": {"$in": list(stale)}}):
             stale[found["_id"]].account = Account.model_validate(found)
 
+    async def _admit(self, wanted: Sequence[tuple[HeldLane, InHand]]) -> Sequence[PlatformError | None]:
+        """What keeps each back for now, or None; then it has its place in every window."""
+        sendings = [sending for lane, publication in wanted if (sending := lane.sending(publication)) is not None]
+        refused = await gate.admit(sendings, self._backing)
+        return [refused.get(publication.id) for _, publication in wanted]
+
     async def _arm(self, publications: Sequence[InHand]) -> Sequence[InHand | TooEarly | None]:
         armed = await arm([each.id for each in publications], token=self.token, at=self._backing.instant())
         early: set[ObjectId] = set()
@@ -404,6 +424,7 @@ class Claim:
         ids = [each.publication.id for each in conclusions]
         attempts = [each.attempt for each in conclusions if each.attempt is not None]
         await asyncio.gather(
+            gate.learnt([each.heard for each in conclusions if each.heard is not None], self._backing),
             insist(partial(Telling.begin, self.token, ids, owner=self._backing.owner, at=self._backing.now())),
             insist(partial(Attempt.note, attempts)),
         )

@@ -5,6 +5,7 @@ import asyncio
 import os
 import signal
 from collections.abc import Awaitable, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -20,14 +21,14 @@ from social.outbox.documents import announce
 from social.platforms import PLATFORMS
 from social.platforms.calls import Call
 from social.platforms.contract import Receipt
-from social.publishing import claims
+from social.publishing import claims, gate
 from social.publishing.attempts import written
 from social.publishing.claims import Claim, Conclusion, HeldLane, TooEarly
 from social.publishing.documents import Publication
 from social.publishing.facts import FREE, Facts, InHand, Refusal
 from social.publishing.reconnect import login_refused
 from social.publishing.shown import row
-from social.publishing.states import Reason, State, Step, decide, over, repeatable, spaced
+from social.publishing.states import Reason, State, Step, decide, over, refused, repeatable, spaced
 from social.publishing.states import went_out as after_going_out
 
 log = structlog.get_logger()
@@ -178,6 +179,9 @@ async def _send_one(
         return None
     if publication.part:
         crash_here("claimed", backing, publication.part)
+    if (refusal := await claim.admit((lane, publication))) is not None:
+        await _kept_back(publication, refusal, claim, backing)
+        return None
     armed = await _armed(publication, claim, backing)
     if armed is None:
         return None  # edited, held, cancelled or taken over since it was read
@@ -186,6 +190,14 @@ async def _send_one(
         outcome = await _attempt(armed, lane, backing)
     crash_here("answered", backing, armed.part)
     return armed, outcome
+
+
+async def _kept_back(publication: InHand, refusal: PlatformError, claim: Claim, backing: Backing) -> None:
+    """It waits for its platform without an attempt. What is in doubt about it stays so."""
+    at, times = backing.now(), backing.settings.times
+    step = refused(refusal, tries=publication.tries, now=at, times=times, progress=publication.progress)
+    changes = publication.after(step, at) | {"token": None, "owner": None}
+    await claim.conclude(Conclusion(publication=publication, changes=changes, state=State.QUEUED))
 
 
 async def _armed(publication: InHand, claim: Claim, backing: Backing) -> InHand | None:
@@ -230,8 +242,12 @@ async def _attempt(publication: InHand, lane: HeldLane, backing: Backing) -> Rec
     async def publish(call: Call) -> Receipt:
         call.deadline = lane.safe_until(backing.settings.times)
         call.on_write = lambda: crash_here("written", backing, turn.part)
-        return await PLATFORMS[publication.platform].publish(call, turn)
+        try:
+            return await PLATFORMS[publication.platform].publish(call, turn)
+        finally:
+            lane.told = call.told
 
+    lane.told = ()
     try:
         return await as_account(account, backing, publish)
     except PlatformError as error:
@@ -244,12 +260,14 @@ async def _concluded(
     """Writes down what came of an attempt. The publication if it is the next part's turn, within this claim."""
     publication, outcome = attempted
     at = backing.now()
+    sending = lane.sending(publication)
+    heard = gate.Attempted(sending, outcome, lane.told) if sending is not None else None
     if isinstance(outcome, PlatformError):
-        await claim.conclude(_refused(publication, outcome, at, backing))
+        await claim.conclude(replace(_refused(publication, outcome, at, backing), heard=heard))
         crash_here("concluded", backing, publication.part)
         await login_refused(lane.account, outcome, backing)
         return None
-    changed = await claim.conclude(_received(publication, outcome, at))
+    changed = await claim.conclude(replace(_received(publication, outcome, at), heard=heard))
     crash_here("concluded", backing, publication.part)
     return changed if changed is not None and changed.state is State.QUEUED else None
 

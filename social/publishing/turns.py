@@ -38,7 +38,7 @@ def fair(waiting: Iterable[W]) -> list[W]:
 
 
 def _round_robin(lines: Sequence[Sequence[W]]) -> list[W]:
-    """The first of every line, then the second of each that has one, and so on; of each round the earliest due first."""
+    """The first of every line, then the second of each that has one, and so on; the earliest due first in each."""
     turns = [(place, each.due_at, each) for line in lines for place, each in enumerate(line)]
     return [each for _, _, each in sorted(turns, key=_turn)]
 

