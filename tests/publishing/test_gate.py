@@ -8,6 +8,7 @@ from typing import Any
 
 import msgspec
 import pytest
+from redis.asyncio import Redis
 
 from social.backing import Backing
 from social.backing.quotas import Breaking, Quotas
@@ -23,6 +24,7 @@ from social.publishing import gate
 from social.publishing.documents import Publication
 from social.publishing.gate import Attempted, Sending
 from social.publishing.states import State
+from tests.conftest import free_port
 from tests.publishing.conftest import Connect, Planned, until
 from tests.servers.sandbox import Sandbox
 
@@ -172,6 +174,20 @@ async def test_without_quotas_nothing_is_counted(quotas: Backing) -> None:
     free = replace(quotas, settings=msgspec.structs.replace(quotas.settings, quota_scale=0))
 
     assert not await gate.admit(many(1000, platform="x"), free)
+
+
+async def test_without_redis_windows_closings_and_breakers_hold_within_the_process(quotas: Backing) -> None:
+    away = replace(quotas, redis=Redis.from_url(f"redis://127.0.0.1:{free_port()}"))
+    over = now() + timedelta(minutes=7)
+    await gate.learnt([Attempted(sending(account="spent"), QuotaSpent("No more.", until=over))], away)
+
+    assert sorted(await gate.admit(many(102, platform="x"), away)) == ["p100", "p101"]
+    assert await gate.admit([sending(account="spent")], away)
+    assert not await gate.admit([sending()], away)
+    await gate.learnt([Attempted(sending(f"p{n}", f"a{n}"), TROUBLE) for n in range(3)], away)
+    assert isinstance((await gate.admit([sending()], away))["p"], RetryLater)
+    assert await gate.open_breakers(away) == [("live", "mastodon", "https://one.example")]
+    await away.redis.aclose()
 
 
 # The whole engine, against the sandbox

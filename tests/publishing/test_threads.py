@@ -11,7 +11,7 @@ import pytest
 from social.accounts.documents import Account
 from social.backing import Backing
 from social.backing.mongo import NOW
-from social.errors import Conflict, PlatformError, QuotaSpent, Rejected, RetryLater
+from social.errors import Conflict, PlatformError, Rejected, RetryLater
 from social.jobs.running import Running
 from social.moments import now
 from social.outbox.documents import Row
@@ -101,7 +101,8 @@ async def test_a_thread_goes_out_part_by_part_in_order(
 async def test_a_part_that_waits_keeps_back_the_rest_of_its_own_thread_alone(
     planned: Planned, backing: Backing, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    answering(monkeypatch, part=1, error=QuotaSpent("no more now", until=now() + timedelta(seconds=2)), times=1)
+    busy = RetryLater("not right now", until=now() + timedelta(seconds=2), answered=False)
+    answering(monkeypatch, part=1, error=busy, times=1)
     thread = await planned("one", "two", "three")
     other = await planned("another")
 
