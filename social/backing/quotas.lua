@@ -123,16 +123,23 @@ local function pass(b, id)
   end
 end
 
--- What platforms said: {window, allowed, for so many milliseconds}.
+-- What platforms said: {window, allowed, for so many milliseconds}. An answer may be older than another, or of another
+-- of the platform's own windows: the strictest counts until it is over, and the next answers tell of the rest.
 for _, told in ipairs(ask.told) do
   local w = window(told[1] + 1)
   local till = now + told[3]
-  if w.told_until <= now or till > w.told_until + w.span / 10 then
+  if w.told_until <= now or told[2] < w.allowed then
     w.allowed, w.told_until = told[2], till
-  elseif told[2] < w.allowed then
-    w.allowed, w.told_until = told[2], math.max(till, w.told_until)
+  elseif told[2] == w.allowed then
+    w.told_until = math.max(till, w.told_until)
   end
   w.dirty = true
+end
+
+-- What was taken while this Redis was away: {window, how many}.
+for _, owed in ipairs(ask.owed) do
+  local w = window(owed[1] + 1)
+  for _ = 1, owed[2] do take(w) end
 end
 
 -- How attempts went: {breaker, whether one was answered, {account, publication, account, publication, ...} that failed}.

