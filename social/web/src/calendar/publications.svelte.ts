@@ -10,6 +10,7 @@ export type List = Tab | "drafts";
 
 interface Reading { state: "unread" | "read" | "failed"; next: string | null; error?: unknown; edge?: number }
 
+const UNSENT = new Set<PublicationOut["state"]>(["planned", "preparing", "prepared", "queued", "waiting"]);
 const TOGETHER = 300; // ms: changes that come together are read together
 
 class Publications {
@@ -30,6 +31,7 @@ class Publications {
         else if (event.type === "post.deleted") this.#dropPost(event.data.id);
         else if (event.type === "post.created" || event.type === "post.changed") this.#draftChanged(event.data.id);
       },
+      ticked: ({ data }) => data.publications.forEach((id) => this.#goesOut(id)),
       missed: () => void this.read(),
     });
   }
@@ -98,6 +100,12 @@ class Publications {
     const picture = news.thumbnail_url === undefined && known?.rev === news.rev ? known.thumbnail_url : news.thumbnail_url;
     this.#all.set(news.id, { ...news, thumbnail_url: picture });
     if (picture === undefined) void this.#readPicture(news.id);
+  }
+
+  /** It is being sent at this moment. What comes of it is told next, and is later than anything known of it. */
+  #goesOut(id: string): void {
+    const known = this.#all.get(id);
+    if (known && UNSENT.has(known.state)) this.#all.set(id, { ...known, state: "sending", reason: null });
   }
 
   forgetDraft(id: string): void {

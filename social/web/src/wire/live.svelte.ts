@@ -10,12 +10,17 @@ export type LiveEvent =
   | { type: "account.connected" | "account.changed"; data: { id: string } }
   | { type: "media.added" | "media.changed" | "media.removed"; data: { id: string } };
 
+/** What is true for a moment: it has no number, is not kept, and is followed by an event that is. */
+export type Tick = { type: "publication.sending"; data: { publications: string[] } };
+
 type Numbered = { seq: number; at: string };
 type Greeting = { type: "hello"; seq: number } | { type: "refetch"; seq: number } | { type: "pong" };
 
 export interface Listener {
   /** One change, in order. */
   heard(event: LiveEvent): void;
+  /** Something fleeting. */
+  ticked?(tick: Tick): void;
   /** What was missed cannot be replayed: read everything again. */
   missed(): void;
 }
@@ -97,7 +102,7 @@ class Line {
     this.#lastWord = performance.now();
     socket.onmessage = ({ data }) => {
       this.#lastWord = performance.now();
-      this.#take(JSON.parse(data as string) as (LiveEvent & Numbered) | Greeting, resumed);
+      this.#take(JSON.parse(data as string) as (LiveEvent & Numbered) | Tick | Greeting, resumed);
     };
     socket.onclose = () => socket === this.#socket && this.#retry();
     this.#ping = setInterval(() => {
@@ -106,8 +111,12 @@ class Line {
     }, PING);
   }
 
-  #take(message: (LiveEvent & Numbered) | Greeting, resumed: boolean): void {
+  #take(message: (LiveEvent & Numbered) | Tick | Greeting, resumed: boolean): void {
     if (message.type === "pong") return;
+    if (message.type === "publication.sending") {
+      for (const listener of this.#listeners) listener.ticked?.(message);
+      return;
+    }
     if (message.type === "hello") {
       this.state = "open";
       this.#failures = 0;
