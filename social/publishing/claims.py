@@ -118,6 +118,7 @@ async def due_accounts(before: datetime, most: int) -> list[ObjectId]:
         {"$sort": {"first": 1}},
         {"$group": {"_id": "$_id.w", "accounts": {"$push": "$_id.a"}, "first": {"$min": "$first"}}},
         {"$unwind": {"path": "$accounts", "includeArrayIndex": "turn"}},
+        {"$set": {"turn": {"$add": ["$turn", 0]}}},  # else mongod 6 sorts before it unwinds, by `first` alone
         {"$sort": {"turn": 1, "first": 1}},
         {"$limit": most},
     ]

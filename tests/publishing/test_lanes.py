@@ -6,6 +6,7 @@ from datetime import timedelta
 
 import msgspec
 import pytest
+from beanie import PydanticObjectId
 
 from social.accounts.documents import Account
 from social.backing import Backing
@@ -99,3 +100,24 @@ async def test_what_is_in_nobodys_lane_is_found(
     await send_due(now() + timedelta(seconds=1), backing)
 
     assert (await of(post)).state is (State.ONLINE if state is State.QUEUED else State.UNCONFIRMED)
+
+
+async def test_the_first_account_of_every_workspace_comes_before_the_second_of_any(
+    planned: Planned, backing: Backing, account: Account
+) -> None:
+    crowd, first, second = (PydanticObjectId() for _ in range(3))
+    example = (await of(await planned("due"))).model_dump(by_alias=True) | {"content": {"text": "due"}, "prepared": {}}
+    due = [(crowd, n) for n in range(5)] + [(first, 50), (second, 60)]
+    waiting = [
+        example
+        | {"_id": PydanticObjectId(), "post_id": PydanticObjectId(), "workspace_id": workspace}
+        | {"account_id": PydanticObjectId(), "next_at": now() - timedelta(seconds=100 - late)}
+        for workspace, late in due
+    ]
+    await Publication.engine().delete_many({})
+    await Publication.engine().insert_many(waiting)
+
+    taken = await claims.due_accounts(now(), 4)
+
+    whose = {each["account_id"]: each["workspace_id"] for each in waiting}
+    assert [whose[account_id] for account_id in taken] == [crowd, first, second, crowd]
