@@ -73,6 +73,7 @@ class HeldLane:
     late_until: datetime | None = None  # when the next one that a stop has kept back may go out
     account: Account | None = None
     account_read: float = float("-inf")
+    admitted: ObjectId | None = None  # let through the gate, and then it was too early: it has its place
 
     def safe_until(self, times: Times) -> float:
         """The steady instant after which no send may begin: one that does could outlive the lease."""
@@ -364,7 +365,8 @@ class Claim:
             stale[found["_id"]].account = Account.model_validate(found)
 
     async def _arm(self, waiting: Sequence[tuple[InHand, HeldLane]]) -> Sequence[Armed]:
-        kept_back = await gate.admit([sending(each, lane) for each, lane in waiting], self._backing)
+        asking = [sending(each, lane) for each, lane in waiting if lane.admitted != each.id]
+        kept_back = await gate.admit(asking, self._backing)
         publications = [each for each, _ in waiting if each.id not in kept_back]
         armed = await arm([each.id for each in publications], token=self.token, at=self._backing.instant())
         early: set[ObjectId] = set()
@@ -373,8 +375,9 @@ class Claim:
             ours = {found["_id"] async for found in Publication.engine().find(still, {"_id": 1})}
             early = {each.id for each in missing if each.id in ours and not _past(each, self._backing.now())}
         answers: list[Armed] = []
-        for each, _ in waiting:
+        for each, lane in waiting:
             intent = armed.get(each.id)
+            lane.admitted = each.id if each.id in early else None
             if each.id in kept_back:
                 answers.append(kept_back[each.id])
             elif intent is not None and intent["attempt_no"] == each.attempt_no + 1:

@@ -20,7 +20,7 @@ from social.people.roles import Caller
 from social.platforms import PLATFORMS
 from social.platforms.answers import told
 from social.platforms.contract import Receipt, Told
-from social.publishing import gate
+from social.publishing import claims, gate
 from social.publishing.documents import Publication
 from social.publishing.gate import Attempted, Sending
 from social.publishing.states import State
@@ -236,6 +236,24 @@ async def test_a_platform_s_own_count_of_what_is_left_is_kept_to(
 
     assert [call["status"] for call in await sent(sandbox)] == [200] * 4, "the limit was never met"
     assert len(posts) == 8
+
+
+async def test_what_was_let_through_too_early_has_its_place_and_takes_no_other(
+    planned: Planned, backing: Backing, engine: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked, arm = [], claims.arm
+
+    async def late_clock(ids: Any, **how: Any) -> Any:
+        asked.append(ids)
+        return {} if len(asked) < 4 else await arm(ids, **how)
+
+    monkeypatch.setattr(claims, "arm", late_clock)
+    await until(await planned("patience"), State.ONLINE)
+
+    keys = [key async for key in backing.redis.scan_iter(f"{gate.prefix(backing)}w:*")]
+    stored = [msgspec.msgpack.decode(await backing.redis.get(key)) for key in keys]
+    assert len(asked) == 4
+    assert [sum(state[6::2]) for state in stored] == [1] * len(PLATFORMS["mastodon"].windows)
 
 
 async def test_an_outage_is_waited_out_with_one_trial_at_a_time_and_then_all_goes_out_once(
