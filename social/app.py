@@ -36,6 +36,7 @@ from social.platforms import PLATFORMS
 from social.posts.documents import Post
 from social.publishing.attempts import Attempt
 from social.publishing.documents import Publication
+from social.publishing.holds import Hold
 from social.publishing.lanes import Lane
 from social.publishing.tellings import Telling
 from social.settings import Settings
@@ -45,7 +46,7 @@ log = structlog.get_logger()
 
 DOCUMENTS: tuple[type[Document], ...] = (
     User, Workspace, Membership, Session, Tries, Ticket, Invitation, Repeat, Account, AppRegistration, Pending,
-    FoundAccount, Media, Post, Publication, Attempt, Lane, Telling, Row, Relay,
+    FoundAccount, Media, Post, Publication, Attempt, Lane, Hold, Telling, Row, Relay,
 )  # fmt: skip
 BACKLOG = 2048
 GARBAGE = 20_000  # objects more than before, after which those that refer to each other are looked for

@@ -18,6 +18,8 @@ EventType = Literal[
     "member.joined",
     "member.changed",
     "member.left",
+    "hold.begun",
+    "hold.ended",
 ]
 
 

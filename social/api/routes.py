@@ -22,6 +22,7 @@ from social.api.described import Headers
 from social.api.files import file
 from social.api.headers import Entrance, OnTheWayOut
 from social.api.health import HealthController, Readiness
+from social.api.holds import HoldController
 from social.api.invitations import InvitationController
 from social.api.live import LiveController
 from social.api.media import MediaController
@@ -49,6 +50,7 @@ CONTROLLERS: Sequence[ControllerRouterHandler] = (  # everything under /api/v1
     MediaController,
     PostController,
     PublicationController,
+    HoldController,
     LiveController,
 )
 

@@ -150,7 +150,20 @@ async def take(before: datetime, backing: Backing, *, most: int) -> "Claim | Non
     stamped = await stamp(
         list(fences), before, token=token, owner=backing.owner, at=backing.instant(), inherited=inherited
     )
+    fences = await _kept(fences, token)
+    if not fences:
+        return None
     return Claim(token, fences, asked, before, backing, stamped=stamped, inherited=inherited, more=len(wanted) >= most)
+
+
+async def _kept(fences: dict[ObjectId, int], token: str) -> dict[ObjectId, int]:
+    """Those of the lanes that are still the claim's now that it has stamped what is theirs: a hold may have come
+    between. What it stamped on others is given back; nobody can take it from there while they are held."""
+    ours = await Lane.ours(list(fences), token)
+    if lost := [account for account in fences if account not in ours]:
+        mine = {"account_id": {"$in": lost}, "token": token} | in_states([State.QUEUED], OPEN)
+        await Publication.engine().update_many(mine, [{"$set": {"state": _AS_IT_WAS, "token": None, "owner": None}}])
+    return {account: fence for account, fence in fences.items() if account in ours}
 
 
 async def _left(before: datetime, most: int) -> list[ObjectId]:
@@ -454,6 +467,7 @@ class Claim:
         accounts = [lane.account_id for lane in lanes]
         self.before = max(self.before, backing.now() + ahead)
         more = await stamp(accounts, self.before, token=self.token, owner=backing.owner, at=backing.instant())
+        await _kept({lane.account_id: lane.fence for lane in lanes}, self.token)
         self._all_fit = self._all_fit and more <= READ_AHEAD
         return [None] * len(lanes)
 

@@ -11,6 +11,7 @@ import structlog
 
 from social.backing import Backing
 from social.backing.redis import GONE
+from social.publishing.holds import keep_holding
 from social.publishing.lanes import Lane
 from social.publishing.prepare import prepare_due
 from social.publishing.send import send_due
@@ -48,6 +49,7 @@ async def look(backing: Backing) -> None:
         settle_due(backing),
         prepare_due(backing),
         tell_for_the_dead(backing),
+        keep_holding(backing),
     )
     for outcome in await asyncio.gather(*works, return_exceptions=True):  # one that fails lets go of no other's send
         if isinstance(outcome, BaseException):

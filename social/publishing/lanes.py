@@ -4,8 +4,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Annotated, Any
 
-from beanie import Document
+from beanie import Document, PydanticObjectId
 from bson import ObjectId
+from pydantic import Field
 from pymongo import IndexModel
 from pymongo.asynchronous.client_session import AsyncClientSession
 from pymongo.asynchronous.collection import AsyncCollection
@@ -24,6 +25,7 @@ class Lane(Document):
     fence: int = 0
     lease_until: datetime = EPOCH
     owner: Annotated[Owner | None, stored(Owner | None)] = None
+    holds: list[PydanticObjectId] = Field(default_factory=list)  # that cover the account: nobody may take it
 
     class Settings:
         name = "lanes"
@@ -31,6 +33,7 @@ class Lane(Document):
         indexes = (
             IndexModel([("token", 1)], partialFilterExpression={"token": {"$type": "string"}}),
             IndexModel([("lease_until", 1)], partialFilterExpression={"token": {"$type": "string"}}),
+            IndexModel([("holds", 1)], partialFilterExpression={"holds.0": {"$exists": True}}),
         )
 
     @classmethod
@@ -39,7 +42,7 @@ class Lane(Document):
         return cls.get_pymongo_collection()
 
     @classmethod
-    async def exist(cls, account_ids: Sequence[ObjectId], session: AsyncClientSession) -> None:
+    async def exist(cls, account_ids: Sequence[ObjectId], session: AsyncClientSession | None = None) -> None:
         """Makes the lanes that are not there yet, free."""
         for account_id in account_ids:
             await cls.engine().update_one(
@@ -54,7 +57,7 @@ class Lane(Document):
         cls, accounts: Sequence[ObjectId], token: str, *, owner: Owner, lease: float, at: Instant = NOW
     ) -> tuple[dict[ObjectId, int], datetime | None]:
         """Takes those of the lanes that nobody holds, for `lease` seconds. Their fences, and the server's present."""
-        free = {"_id": {"$in": list(accounts)}, "$expr": {"$lte": ["$lease_until", at]}}
+        free = {"_id": {"$in": list(accounts)}, "holds.0": {"$exists": False}, "$expr": {"$lte": ["$lease_until", at]}}
         taken = {
             "token": token,
             "fence": {"$add": ["$fence", 1]},
@@ -69,13 +72,17 @@ class Lane(Document):
         return fences, until - timedelta(seconds=lease) if until else None
 
     @classmethod
+    async def ours(cls, accounts: Sequence[ObjectId], token: str) -> set[ObjectId]:
+        """Those of the lanes that are the claim's."""
+        mine: Json = {"_id": {"$in": list(accounts)}, "token": token}
+        return {lane["_id"] async for lane in cls.engine().find(mine, {"_id": 1})}
+
+    @classmethod
     async def renew(cls, accounts: Sequence[ObjectId], token: str, *, lease: float, at: Instant = NOW) -> set[ObjectId]:
         """Begins the lease anew of those of the lanes that are still the claim's. Which they are."""
         mine: Json = {"_id": {"$in": list(accounts)}, "token": token}
         renewed = await cls.engine().update_many(mine, [{"$set": {"lease_until": _later(at, lease)}}])
-        if renewed.matched_count == len(accounts):
-            return set(accounts)
-        return {lane["_id"] async for lane in cls.engine().find(mine, {"_id": 1})}
+        return set(accounts) if renewed.matched_count == len(accounts) else await cls.ours(accounts, token)
 
     @classmethod
     async def release(cls, accounts: Iterable[ObjectId], token: str) -> None:

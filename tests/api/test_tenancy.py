@@ -36,6 +36,7 @@ async def theirs(person: Person, sandbox: Sandbox) -> Json:
         "user_id": (await person.ask("GET", "/me"))["user"]["id"],
         "session_id": (await person.ask("GET", "/sessions"))[0]["id"],
         "invitation_id": (await person.ask("POST", "/invitations", json={"role": "viewer"}))["id"],
+        "hold_id": (await person.ask("POST", "/holds", json={"scope": "platform", "platform": "x"}))["id"],
     }
 
 
@@ -83,6 +84,7 @@ async def everything(backing: Backing) -> dict[str, list[Any]]:
         "found_accounts",
         "invitations",
         "sessions",
+        "holds",
     )
     return {name: await backing.db[name].find({}, {"seq": 0, "unnumbered": 0}).sort("_id").to_list() for name in names}
 
@@ -107,6 +109,7 @@ REQUESTS: list[tuple[str, str, Json | None]] = [
     ("POST", "/publications/{publication_id}/attempts", None),
     ("POST", "/publications/{publication_id}/verdict", {"went_out": False}),
     ("PUT", "/members/{user_id}/role", {"role": "viewer"}),
+    ("DELETE", "/holds/{hold_id}", None),
     ("DELETE", "/members/{user_id}", None),
     ("DELETE", "/invitations/{invitation_id}", None),
     ("DELETE", "/sessions/{session_id}", None),

@@ -595,6 +595,41 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/holds": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What is held */
+        get: operations["ApiV1HoldsList"];
+        put?: never;
+        /** Hold */
+        post: operations["ApiV1HoldsBegin"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/holds/{hold_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** Go on */
+        delete: operations["ApiV1HoldsHoldIdEnd"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/live/tickets": {
         parameters: {
             query?: never;
@@ -820,6 +855,51 @@ export interface components {
             /** @enum {string} */
             state: "good" | "ending" | "lost";
             text: string | null;
+        };
+        /** HoldBegun */
+        HoldBegun: {
+            id: string;
+            /** @enum {string} */
+            scope: "workspace" | "platform" | "account";
+            platform: string | null;
+            account_id: string | null;
+            note: string;
+            by: string;
+            /** Format: date-time */
+            at: string;
+            held: number;
+            going_out: components["schemas"]["PublicationOut"][];
+        };
+        /** HoldEnded */
+        HoldEnded: {
+            planned: number;
+            late: number;
+            checking: number;
+            held: number;
+        };
+        /** HoldIn */
+        HoldIn: {
+            /**
+             * @default workspace
+             * @enum {string}
+             */
+            scope?: "workspace" | "platform" | "account";
+            platform?: string | null;
+            account_id?: string | null;
+            /** @default  */
+            note?: string;
+        };
+        /** HoldOut */
+        HoldOut: {
+            id: string;
+            /** @enum {string} */
+            scope: "workspace" | "platform" | "account";
+            platform: string | null;
+            account_id: string | null;
+            note: string;
+            by: string;
+            /** Format: date-time */
+            at: string;
         };
         /** InvitationIn */
         InvitationIn: {
@@ -3164,6 +3244,113 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["PublicationOut"];
+                };
+            };
+            /** @description Bad request syntax or unsupported method */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        status_code: number;
+                        detail: string;
+                        extra?: null | {
+                            [key: string]: unknown;
+                        } | unknown[];
+                    };
+                };
+            };
+        };
+    };
+    ApiV1HoldsList: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The id of the workspace to act in, one of yours (`GET /me` lists them). Without it: the one joined first. */
+                "Social-Workspace"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HoldOut"][];
+                };
+            };
+        };
+    };
+    ApiV1HoldsBegin: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The id of the workspace to act in, one of yours (`GET /me` lists them). Without it: the one joined first. */
+                "Social-Workspace"?: string;
+                /** @description A key of your own making, such as a UUID, new for every new request. Within 24 hours the same request with the same key happens once: its answer comes again, with the header `Idempotency-Replayed: true`. 409 with `Retry-After` while it is being handled, 422 with another path or body. An answer of 500 and above, 401 or 429 is not kept: then the request may be repeated with the key. */
+                "Idempotency-Key"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["HoldIn"];
+            };
+        };
+        responses: {
+            /** @description Document created, URL follows */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HoldBegun"];
+                };
+            };
+            /** @description Bad request syntax or unsupported method */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        status_code: number;
+                        detail: string;
+                        extra?: null | {
+                            [key: string]: unknown;
+                        } | unknown[];
+                    };
+                };
+            };
+        };
+    };
+    ApiV1HoldsHoldIdEnd: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The id of the workspace to act in, one of yours (`GET /me` lists them). Without it: the one joined first. */
+                "Social-Workspace"?: string;
+            };
+            path: {
+                hold_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HoldEnded"];
                 };
             };
             /** @description Bad request syntax or unsupported method */

@@ -1,0 +1,263 @@
+"""Hold everything: a workspace, a platform in it or one account, in one call. What is acknowledged is never broken:
+from then on nothing of it goes out until the hold is ended.
+
+A hold is on the lanes: no claim takes one that is held, and whoever holds it loses it. The publications follow, in
+batches, and so does whatever comes to them later; until it is held itself, it waits in a lane that nobody can take.
+"""
+
+import asyncio
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Any, Literal
+
+import msgspec
+import structlog
+from beanie import PydanticObjectId
+from bson import ObjectId
+from pydantic import Field
+from pymongo import IndexModel, UpdateOne
+
+from social.accounts.documents import Account
+from social.backing import Backing
+from social.backing.mongo import BSON_ENCODERS, as_bson
+from social.errors import Conflict, Invalid, Wrong
+from social.outbox.documents import FIRST_ID, Announcement, Row, announce
+from social.people.roles import Caller
+from social.people.workspaces import OfWorkspace
+from social.platforms import PLATFORMS
+from social.publishing.documents import Publication, in_states
+from social.publishing.facts import FREE, InHand, Json
+from social.publishing.lanes import Lane
+from social.publishing.shown import row
+from social.publishing.states import CLAIMABLE, OPEN, Reason, State
+
+log = structlog.get_logger()
+Scope = Literal["workspace", "platform", "account"]
+CODE = "hold"  # of the reason of what is held so
+BEFORE_SENDING = (*CLAIMABLE, State.PREPARING, State.QUEUED)
+TOGETHER = 500  # publications in one write
+HELD: Json = {"holds": {"$gt": FIRST_ID}, "holds.0": {"$exists": True}}  # of a lane; both are what its index wants
+LOOK = 0.05  # seconds between two looks whether what was going out has gone
+LATE = "Its time passed while everything was held. Send it now, or cancel it."
+LOST = "This account is disconnected. Connect it again, then this can go out."
+
+
+class Hold(OfWorkspace):
+    """A hold, as long as it lasts. Which accounts it covers is decided anew whenever an account is connected."""
+
+    noun = "hold"
+
+    id: PydanticObjectId = Field(default_factory=PydanticObjectId)
+    scope: Scope
+    platform: str | None = None
+    account_id: PydanticObjectId | None = None
+    note: str = ""
+    by_id: PydanticObjectId
+    by_name: str
+    at: datetime
+
+    class Settings:
+        name = "holds"
+        bson_encoders = BSON_ENCODERS
+        indexes = (IndexModel([("workspace_id", 1), ("_id", 1)]),)
+
+
+class Held(msgspec.Struct, frozen=True, kw_only=True):
+    """What a hold came to: how many are held by it, and those that were going out when it was asked for, as they are
+    now."""
+
+    hold: Hold
+    held: int
+    going_out: list[Publication]
+
+
+class Resumed(msgspec.Struct, frozen=True, kw_only=True):
+    """What the end of a hold came to: how many are planned as before; how many have passed meanwhile and ask a person;
+    how many are looked for; and how many stay held, by another hold or for want of a login."""
+
+    planned: int = 0
+    late: int = 0
+    checking: int = 0
+    held: int = 0
+
+
+async def hold(
+    caller: Caller, scope: Scope, backing: Backing, *, platform: str | None = None, account_id: str | None = None,
+    note: str = "",
+) -> Held:  # fmt: skip
+    """Holds all that `scope` covers of the caller's workspace. When it answers, nothing of it is sent any more.
+
+    That is when what was going out has been concluded, or can no longer be handed over: a lease at most. Invalid for a
+    platform or an account that is not there; Conflict if the same hold is on already.
+    """
+    made = await _made(caller, scope, platform, account_id, note, backing)
+    accounts = await _covered(made)
+    await _mark(accounts, made.id)
+    held = await _keep(accounts, backing)
+    await announce([_news(made, "hold.begun")])
+    backing.announced.set()
+    log.info("hold.begun", workspace=str(made.workspace_id), hold=str(made.id), scope=scope, held=held)
+    return Held(hold=made, held=held, going_out=await _gone(accounts, backing))
+
+
+async def resume(caller: Caller, hold_id: str, backing: Backing) -> Resumed:
+    """Ends a hold. What lies ahead is planned as before; what has passed asks first, and is never sent as a burst.
+
+    NotFound.
+    """
+    found = await Hold.found(caller, hold_id)
+    mine = {lane["_id"]: lane["holds"] async for lane in Lane.engine().find(HELD | {"holds": found.id}, {"holds": 1})}
+    free = [account for account, holds in mine.items() if holds == [found.id]]
+    await _keep(free, backing)  # what a retry has left waiting asks too, if its time has passed
+    await Hold.get_pymongo_collection().delete_one({"_id": found.id})
+    counts = await _let_go(free, backing)
+    await Lane.engine().update_many({"_id": {"$in": list(mine)}}, {"$pull": {"holds": found.id}})
+    await _let_go(free, backing)  # somebody's look may have held it once more while the mark was there
+    await announce([_news(found, "hold.ended")])
+    backing.announced.set()
+    backing.planned.set()
+    log.info("hold.ended", workspace=str(found.workspace_id), hold=str(found.id), late=counts.late)
+    still = {"account_id": {"$in": list(set(mine) - set(free))}} | in_states([State.HELD], OPEN)
+    return msgspec.structs.replace(counts, held=counts.held + await Publication.engine().count_documents(still))
+
+
+async def keep_holding(backing: Backing) -> None:
+    """Holds what came to held accounts since: planned, tried again or connected while the hold was on. Mends what a
+    process that died while it held or resumed has left half done."""
+    for made in await Hold.find({}).to_list():
+        await _mark(await _covered(made), made.id)
+    marked = await Lane.engine().distinct("holds", HELD)
+    if not marked:
+        return
+    there = {each.id for each in await Hold.find({"_id": {"$in": marked}}).to_list()}
+    held = await _marked()
+    for ended in set(marked) - there:  # a mark is younger than its hold, so the hold has gone since
+        await Lane.engine().update_many(HELD | {"holds": ended}, {"$pull": {"holds": ended}})
+    await _keep(await _marked(), backing)
+    if freed := set(held) - set(await _marked()):
+        await _let_go(list(freed), backing)
+
+
+async def _marked() -> list[ObjectId]:
+    return [lane["_id"] async for lane in Lane.engine().find(HELD, {"_id": 1})]
+
+
+async def _made(
+    caller: Caller, scope: Scope, platform: str | None, account_id: str | None, note: str, backing: Backing
+) -> Hold:
+    if scope == "platform" and platform not in PLATFORMS:
+        raise Invalid("This cannot be held.", [Wrong("/platform", "Name one of the platforms.", "unknown")])
+    account = await Account.found(caller, account_id or "") if scope == "account" else None
+    made = Hold(
+        workspace_id=caller.workspace_id,
+        scope=scope,
+        platform=platform if scope == "platform" else None,
+        account_id=account.id if account else None,
+        note=note,
+        by_id=caller.user_id,
+        by_name=caller.name,
+        at=backing.now(),
+    )
+    same = {"scope": made.scope, "platform": made.platform, "account_id": made.account_id}
+    if await Hold.of(caller, same).first_or_none() is not None:
+        raise Conflict("This is held already. End that hold to let it go out.")
+    await made.insert()
+    return made
+
+
+async def _covered(made: Hold) -> list[ObjectId]:
+    """The accounts that a hold is on."""
+    if made.account_id is not None:
+        return [made.account_id]
+    of_it: Json = {"workspace_id": made.workspace_id}
+    if made.platform is not None:
+        of_it["platform"] = made.platform
+    return [found["_id"] async for found in Account.get_pymongo_collection().find(of_it, {"_id": 1})]
+
+
+async def _mark(accounts: Sequence[ObjectId], hold_id: ObjectId) -> None:
+    """Nobody can take the lanes from here on, and nobody who has one keeps it."""
+    await Lane.exist(accounts)
+    await Lane.engine().update_many(
+        {"_id": {"$in": list(accounts)}, "holds": {"$ne": hold_id}},
+        {"$addToSet": {"holds": hold_id}, "$set": {"token": None, "owner": None}},
+    )
+
+
+async def _keep(accounts: Sequence[ObjectId], backing: Backing) -> int:
+    """Holds everything on these accounts that is not being sent. How many they are."""
+    reason = Reason(code=CODE, text="Everything here is held. It goes on when the hold is ended.")
+    here = {"account_id": {"$in": list(accounts)}} | in_states(BEFORE_SENDING, OPEN)
+    kept = 0
+    while ids := [found["_id"] async for found in Publication.engine().find(here, {"_id": 1}).limit(TOGETHER)]:
+        later = {"$max": [backing.now(), {"$add": ["$updated_at", 1]}]}
+        held = {"state": State.HELD, "reason": {"$literal": as_bson(reason)}, "next_at": None, "updated_at": later}
+        await Publication.engine().update_many(here | {"_id": {"$in": ids}}, [{"$set": held | FREE}])
+        kept += await _tell(ids, backing, {"state": State.HELD, "reason.code": CODE})
+    return kept
+
+
+async def _gone(accounts: Sequence[ObjectId], backing: Backing) -> list[Publication]:
+    """Those on these accounts that are being sent, once each is concluded or can be handed over no more."""
+    times = backing.settings.times
+    most = timedelta(seconds=times.lease - times.http_timeout - times.margin)
+    sending = {"account_id": {"$in": list(accounts)}} | in_states([State.SENDING], OPEN)
+    going_out = {found["_id"]: found["sent_at"] async for found in Publication.engine().find(sending, {"sent_at": 1})}
+    left = set(going_out)
+    while left:
+        await asyncio.sleep(LOOK)
+        still = sending | {"_id": {"$in": list(left)}}
+        now = backing.now()
+        left = {
+            found["_id"]
+            async for found in Publication.engine().find(still, {"sent_at": 1})
+            if found["sent_at"] + most > now
+        }
+    return await Publication.find({"_id": {"$in": list(going_out)}}).to_list()
+
+
+async def _let_go(accounts: Sequence[ObjectId], backing: Backing) -> Resumed:
+    """What a hold has kept on accounts that no other one covers goes on, or asks."""
+    lost = {
+        found["_id"]
+        async for found in Account.get_pymongo_collection().find(
+            {"_id": {"$in": list(accounts)}, "state": {"$ne": "connected"}}, {"_id": 1}
+        )
+    }
+    counts = {"planned": 0, "late": 0, "checking": 0, "held": 0}
+    here = {"account_id": {"$in": list(accounts)}, "reason.code": CODE} | in_states([State.HELD], OPEN)
+    while batch := [Publication.model_validate(each) async for each in Publication.engine().find(here).limit(TOGETHER)]:
+        changes = {each.id: _after(each, lost, backing) for each in batch}
+        writes = [UpdateOne(here | {"_id": id}, {"$set": written}) for id, (_, written) in changes.items()]
+        await Publication.engine().bulk_write(writes, ordered=False)
+        for what, _ in changes.values():
+            counts[what] += 1
+        await _tell([each.id for each in batch], backing, {})
+    return Resumed(**counts)
+
+
+def _after(publication: Publication, lost: set[ObjectId], backing: Backing) -> tuple[str, Json]:
+    """What becomes of one when its hold ends, and what is written for it."""
+    at = backing.now()
+    stamp: Json = {"updated_at": publication.later(at)}
+    if publication.account_id in lost:
+        return "held", stamp | {"reason": as_bson(Reason(code="disconnected", text=LOST))}
+    if publication.ambiguous:
+        return "checking", stamp | {"state": State.UNCONFIRMED, "next_at": at, "reason": None}
+    if publication.due_at > at:
+        prepare_at = publication.prepare_for(publication.due_at)
+        again: Json = {"state": State.PLANNED, "next_at": publication.due_at, "prepare_at": prepare_at, "reason": None}
+        return "planned", stamp | again
+    return "late", stamp | {"reason": as_bson(Reason(code="late", text=LATE))}
+
+
+async def _tell(ids: Sequence[ObjectId], backing: Backing, which: Json) -> int:
+    found: Any = Publication.engine().find({"_id": {"$in": list(ids)}} | which)
+    rows = [row(InHand.of(each)) async for each in found]
+    await announce(rows)
+    backing.announced.set()
+    return len(rows)
+
+
+def _news(made: Hold, type: Literal["hold.begun", "hold.ended"]) -> Announcement:
+    return Row.about(workspace_id=made.workspace_id, type=type, data={"id": str(made.id), "scope": made.scope})
