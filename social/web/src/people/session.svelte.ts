@@ -39,6 +39,11 @@ class Session {
     return this.workspace !== undefined && this.workspace.role !== "viewer";
   }
 
+  /** Who may stop everything: whoever may change everybody's posts. */
+  get mayHold(): boolean {
+    return this.mayConnect || this.workspace?.role === "editor";
+  }
+
   get mayConnect(): boolean {
     return this.workspace?.role === "owner" || this.workspace?.role === "admin";
   }

@@ -1,7 +1,7 @@
 /** Every call the client makes, by noun: the only file that knows paths. Each may raise Problem and Unreachable. */
 
 import { anyone, api, got, upload } from "./api";
-import type { AcceptanceIn, AccountOut, MediaOut, PlanIn, PostIn, PostOut, PublicationState, Realm, Role, SetupIn } from "./types";
+import type { AcceptanceIn, AccountOut, HoldIn, MediaOut, PlanIn, PostIn, PostOut, PublicationState, Realm, Role, SetupIn } from "./types";
 
 export const people = {
   setupNeeded: () => got(anyone.GET("/api/v1/setup")).then(({ needed }) => needed),
@@ -89,6 +89,12 @@ export const publications = {
   again: (publication_id: string) => got(api.POST("/api/v1/publications/{publication_id}/attempts", { params: { path: { publication_id } } })),
   settle: (publication_id: string, went_out: boolean, url?: string) =>
     got(api.POST("/api/v1/publications/{publication_id}/verdict", { params: { path: { publication_id } }, body: { went_out, url } })),
+};
+
+export const holds = {
+  all: () => got(api.GET("/api/v1/holds")),
+  begin: (body: HoldIn) => got(api.POST("/api/v1/holds", { body })),
+  end: (hold_id: string) => got(api.DELETE("/api/v1/holds/{hold_id}", { params: { path: { hold_id } } })),
 };
 
 export const live = {

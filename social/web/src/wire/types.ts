@@ -23,6 +23,9 @@ export type InvitationMade = Schemas["InvitationMade"];
 export type AcceptanceIn = Schemas["AcceptanceIn"];
 export type Role = Schemas["Role"];
 
+export type HoldOut = Schemas["HoldOut"];
+export type HoldIn = Partial<Schemas["HoldIn"]>;
+
 export type MediaOut = Schemas["MediaOut"];
 export type AttachedOut = Schemas["AttachedOut"];
 

@@ -387,6 +387,29 @@ export const en = {
     onAccounts: (n: number) => `On ${s(n, "account")}`,
   },
 
+  holds: {
+    open: "Hold…",
+    holdTitle: "Hold what is planned?",
+    holdText: "From the moment this is confirmed nothing of it goes out, until you end the hold. What is going out right now is finished and named.",
+    about: "What",
+    everything: "Everything in this workspace",
+    onePlatform: "One platform",
+    oneAccount: "One account",
+    note: "Why (optional)",
+    noteHint: "Everybody here sees it.",
+    hold: "Hold it",
+    begun: (held: number, going: number) =>
+      `Held: nothing more goes out. ${held} kept back.` + (going ? ` ${going} had already been on the way.` : ""),
+    title: "Everything is held: nothing goes out",
+    titlePlatform: (platform: string) => `Held: nothing goes out to ${platform}`,
+    titleAccount: (handle: string) => `Held: nothing goes out on ${handle}`,
+    since: (by: string, when: string) => `By ${by}, ${when}.`,
+    resume: "Go on",
+    resumeTitle: "Let it go on?",
+    resumeText: "What lies ahead goes out as planned. What has passed meanwhile is not sent by itself: you find it under Needs attention, to send or to cancel.",
+    ended: (planned: number, late: number) =>
+      `Going on: ${planned} planned as before.` + (late ? ` ${late} passed meanwhile; see Needs attention.` : ""),
+  },
   calendar: {
     title: "Planned and sent",
     zone: (zone: string) => `Times in ${zone}`,
