@@ -19,6 +19,7 @@ from social.publishing.settle import settle_due
 from social.publishing.tellings import tell_for_the_dead
 
 log = structlog.get_logger()
+PATIENCE = 0.3  # seconds for a hint: nobody who plans a post waits for a silent Redis
 
 
 async def hint(due_at: datetime, backing: Backing) -> None:
@@ -31,10 +32,11 @@ async def hint(due_at: datetime, backing: Backing) -> None:
         return
     backing.planned.set()
     try:
-        await backing.queue.enqueue(
-            "wake", key=f"due:{due_at.timestamp():.0f}:{secrets.token_hex(4)}", timeout=30, ttl=60, retries=1
-        )
-    except GONE as away:
+        async with asyncio.timeout(PATIENCE):
+            await backing.queue.enqueue(
+                "wake", key=f"due:{due_at.timestamp():.0f}:{secrets.token_hex(4)}", timeout=30, ttl=60, retries=1
+            )
+    except (*GONE, TimeoutError) as away:
         log.info("hint.lost", error=type(away).__name__)
 
 
