@@ -20,9 +20,11 @@ from social.errors import Conflict
 from social.media.documents import Media
 from social.media.links import link
 from social.people.documents import User
+from social.people.lateness import Lateness
 from social.people.roles import Caller
 from social.platforms import PLATFORMS
 from social.posts.documents import Attached, PartWritten, Post, Variant, Written
+from social.posts.when import Plan
 from social.publishing import plan
 from social.publishing.documents import Publication
 from social.publishing.fitting import Verdict, in_parts, verdicts
@@ -82,9 +84,11 @@ class PostEdit(PostIn, kw_only=True, forbid_unknown_fields=True):
 
 
 class PlanIn(WhenIn, kw_only=True, forbid_unknown_fields=True):
-    """A date, and the revision of the post that was looked at when it was chosen."""
+    """A date, and the revision of the post that was looked at when it was chosen. `lateness`: how late it may go out;
+    null or absent: as the workspace has it when this is planned."""
 
     revision: int
+    lateness: Lateness | None = None
 
 
 class AttachedOut(msgspec.Struct, kw_only=True):
@@ -129,12 +133,14 @@ class SplitOut(msgspec.Struct, kw_only=True):
 
 
 class PlanOut(msgspec.Struct, kw_only=True):
-    """When: the wall time in its zone, and the instant that is."""
+    """When: the wall time in its zone, and the instant that is. `lateness`: how late it may go out, where that was
+    said."""
 
     wall: str
     zone: str
     fold: int
     at: datetime
+    lateness: Lateness | None
 
 
 class Author(msgspec.Struct, kw_only=True):
@@ -242,7 +248,7 @@ class PostController(Controller):
         backing: NamedDependency[Backing],
     ) -> PostOut:
         """Once this is answered the plan is durable. 422 lists everything that keeps it from any account."""
-        when = data.plan(await _zone(caller))
+        when = msgspec.structs.replace(data.plan(await _zone(caller)), lateness=data.lateness)
         try:
             planned = await plan.plan(caller, post_id, data.revision, when, backing)
         except Conflict as conflict:
@@ -338,15 +344,17 @@ def _out(post: Post, publications: list[Publication], media: dict[str, Media], b
         },
         accounts=list(post.written.accounts),
         options=post.written.options,
-        plan=PlanOut(wall=post.plan.wall, zone=post.plan.zone, fold=post.plan.fold, at=post.plan.due_at)
-        if post.plan
-        else None,
+        plan=_planned(post.plan) if post.plan else None,
         state=overall([each.state for each in publications], draft=post.draft),  # type: ignore[arg-type]
         publications=[shown(each, pictures.get(each.first_media())) for each in publications],
         author=Author(id=str(post.author_id), name=post.author_name),
         created_at=post.created_at,
         updated_at=post.updated_at,
     )
+
+
+def _planned(plan: Plan) -> PlanOut:
+    return PlanOut(wall=plan.wall, zone=plan.zone, fold=plan.fold, at=plan.due_at, lateness=plan.lateness)
 
 
 def _attached(attached: Attached, file: Media, backing: Backing) -> AttachedOut:

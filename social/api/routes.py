@@ -33,6 +33,7 @@ from social.api.problems import HANDLERS
 from social.api.publications import PublicationController
 from social.api.repeats import Repeats
 from social.api.sessions import SessionController
+from social.api.workspaces import WorkspaceController
 from social.backing import Backing
 from social.people.signin import SignIn
 
@@ -42,6 +43,7 @@ LARGEST_JSON = 1_000_000  # bytes; the upload of files has its own
 CONTROLLERS: Sequence[ControllerRouterHandler] = (  # everything under /api/v1
     PeopleController,
     SessionController,
+    WorkspaceController,
     MemberController,
     InvitationController,
     PlatformController,

@@ -2,14 +2,15 @@
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
-from typing import Any, Self
+from typing import Annotated, Any, Self
 
 from beanie import Document, PydanticObjectId
 from pymongo import ASCENDING, DESCENDING, IndexModel, ReturnDocument
 from pymongo.asynchronous.client_session import AsyncClientSession
 from pymongo.errors import DuplicateKeyError
 
-from social.backing.mongo import BSON_ENCODERS
+from social.backing.mongo import BSON_ENCODERS, as_bson, stored
+from social.people.lateness import USUAL, Lateness
 from social.people.roles import Role
 from social.people.workspaces import OfWorkspace
 
@@ -51,6 +52,7 @@ class Workspace(Document):
     founding: bool = False
     created_at: datetime
     people_rev: int = 0  # rises with each change of its people, so that two changes at once are one after the other
+    lateness: Annotated[Lateness, stored(Lateness)] = USUAL  # of posts that say nothing else
 
     class Settings:
         name = "workspaces"
@@ -66,6 +68,17 @@ class Workspace(Document):
     async def people_change(cls, id: PydanticObjectId, session: AsyncClientSession) -> None:
         """Begins a change of its people, in a transaction: another one that has begun will be done anew after it."""
         await cls.get_pymongo_collection().update_one({"_id": id}, {"$inc": {"people_rev": 1}}, session=session)
+
+    @classmethod
+    async def lateness_of(cls, id: PydanticObjectId, session: AsyncClientSession | None = None) -> Lateness:
+        """How late its posts may go out unless they say otherwise."""
+        found = await cls.find_one({"_id": id}, session=session)
+        return found.lateness if found else USUAL
+
+    @classmethod
+    async def set_lateness(cls, id: PydanticObjectId, lateness: Lateness) -> None:
+        """Holds for what is planned from now on."""
+        await cls.get_pymongo_collection().update_one({"_id": id}, {"$set": {"lateness": as_bson(lateness)}})
 
     @classmethod
     async def all_with(cls, ids: Sequence[PydanticObjectId]) -> list[Self]:

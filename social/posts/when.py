@@ -7,18 +7,21 @@ import msgspec
 
 from social.errors import Invalid, Wrong
 from social.moments import to_the_ms
+from social.people.lateness import Lateness
 
 
 class Plan(msgspec.Struct, frozen=True, kw_only=True):
     """When: the clock on the wall (`wall`, 2026-11-22T09:30:00) in an IANA zone, and the instant (`due_at`, UTC).
 
-    `fold` tells the two passes of a doubled hour apart: 0 is the first.
+    `fold` tells the two passes of a doubled hour apart: 0 is the first. `lateness`: how late it may go out; None: as
+    the workspace has it.
     """
 
     wall: str
     zone: str
     fold: int
     due_at: datetime
+    lateness: Lateness | None = None
 
 
 def on_the_wall(wall: datetime, zone: str, fold: int = 0) -> Plan:

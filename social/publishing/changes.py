@@ -1,5 +1,6 @@
 """What people's changes to publications are made of: fields to write, and the words where it is too late for them."""
 
+from datetime import datetime
 from typing import Any
 
 import msgspec
@@ -10,6 +11,7 @@ from social.errors import Conflict
 from social.events import EventType
 from social.moments import now
 from social.outbox.documents import Announcement, Row
+from social.people.lateness import Lateness
 from social.posts.documents import Post
 from social.posts.when import Plan
 from social.publishing.documents import Publication
@@ -20,15 +22,24 @@ REVIVABLE = (State.FAILED, State.CANCELLED, State.MISSED)
 Json = dict[str, Any]
 
 
-def dated(when: Plan, publication: Publication) -> Json:
-    """The date's fields, and whether something must be prepared (again) for it."""
-    return {
+def dated(when: Plan, publication: Publication, lateness: Lateness | None = None) -> Json:
+    """The date's fields, and whether something must be prepared (again) for it. How late it may go out stays as it is,
+    or becomes `lateness`; from when on it is too late is new in any case."""
+    return not_later(lateness or publication.lateness, when.due_at) | {
         "wall": when.wall,
         "zone": when.zone,
         "fold": when.fold,
         "due_at": when.due_at,
         "next_at": when.due_at,
         "prepare_at": publication.prepare_for(when.due_at),
+    }
+
+
+def not_later(lateness: Lateness | None, due_at: datetime) -> Json:
+    """The fields of how late something may go out that is due at `due_at`. None: whenever it can."""
+    return {
+        "lateness": as_bson(lateness) if lateness else None,
+        "deadline": lateness.deadline(due_at) if lateness else None,
     }
 
 

@@ -17,6 +17,7 @@ from pymongo.asynchronous.collection import AsyncCollection
 from social.backing.mongo import BSON_ENCODERS, as_bson, stored
 from social.backing.owner import Owner
 from social.moments import now
+from social.people.lateness import Lateness
 from social.people.roles import Caller
 from social.people.workspaces import OfWorkspace
 from social.platforms.contract import Content, Prepared, Realm, Receipt
@@ -61,6 +62,7 @@ class Publication(Facts, OfWorkspace):
     fold: int = 0
     due_at: datetime
     deadline: datetime | None = None  # nothing of it is sent for the first time after this instant; None: whenever
+    lateness: Annotated[Lateness | None, stored(Lateness | None)] = None  # where the deadline comes from, and what then
     state: State = State.PLANNED
     reason: Annotated[Reason | None, stored(Reason | None)] = None
     next_at: datetime | None  # when the clock must look again; None only in final states, held, and while owned
@@ -99,6 +101,11 @@ class Publication(Facts, OfWorkspace):
             _of_states("open_on_account", OPEN, "account_id", "next_at", "_id"),
             _of_states("open_in_workspace", OPEN, "workspace_id", "due_at", "_id"),
             _of_states("ended_badly_in_workspace", ENDED_BADLY, "workspace_id", "due_at", "_id"),
+            IndexModel(
+                [("deadline", 1)],
+                name="open_until",
+                partialFilterExpression={"deadline": {"$type": "date"}, "state": {"$in": [str(each) for each in OPEN]}},
+            ),
             IndexModel([("workspace_id", 1), ("due_at", 1), ("_id", 1)]),
             IndexModel([("post_id", 1), ("account_id", 1)], unique=True),
             IndexModel([("prepare_at", 1)], partialFilterExpression={"prepare_at": {"$type": "date"}}),

@@ -13,6 +13,7 @@ from social.backing import Backing
 from social.backing.redis import GONE
 from social.publishing.holds import keep_holding
 from social.publishing.lanes import Lane
+from social.publishing.late import pass_by
 from social.publishing.prepare import prepare_due
 from social.publishing.send import send_due
 from social.publishing.settle import settle_due
@@ -52,6 +53,7 @@ async def look(backing: Backing) -> None:
         prepare_due(backing),
         tell_for_the_dead(backing),
         keep_holding(backing),
+        pass_by(backing),
     )
     for outcome in await asyncio.gather(*works, return_exceptions=True):  # one that fails lets go of no other's send
         if isinstance(outcome, BaseException):

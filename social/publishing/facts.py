@@ -13,6 +13,7 @@ from bson import ObjectId
 from social.backing.mongo import as_bson
 from social.backing.owner import Owner
 from social.moments import now
+from social.people.lateness import Lateness
 from social.platforms import PLATFORMS
 from social.platforms.contract import Content, Prepared, Realm, Receipt, Turn
 from social.publishing.states import FINAL, Progress, Reason, State, Step
@@ -70,6 +71,7 @@ class Facts:
         fold: int
         due_at: datetime
         deadline: datetime | None
+        lateness: Lateness | None
         state: State
         reason: Reason | None
         next_at: datetime | None
@@ -196,6 +198,7 @@ class InHand(Facts, msgspec.Struct, kw_only=True, rename={"id": "_id"}):
     fold: int = 0
     due_at: datetime
     deadline: datetime | None = None
+    lateness: Lateness | None = None
     state: State
     reason: Reason | None = None
     next_at: datetime | None = None

@@ -29,12 +29,11 @@ from social.publishing.documents import Publication, in_states
 from social.publishing.facts import FREE, InHand, Json
 from social.publishing.lanes import Lane
 from social.publishing.shown import row
-from social.publishing.states import CLAIMABLE, OPEN, Reason, State
+from social.publishing.states import BEFORE_SENDING, OPEN, Reason, State
 
 log = structlog.get_logger()
 Scope = Literal["workspace", "platform", "account"]
 CODE = "hold"  # of the reason of what is held so
-BEFORE_SENDING = (*CLAIMABLE, State.PREPARING, State.QUEUED)
 TOGETHER = 500  # publications in one write
 HELD: Json = {"holds": {"$gt": FIRST_ID}, "holds.0": {"$exists": True}}  # of a lane; both are what its index wants
 LOOK = 0.05  # seconds between two looks whether what was going out has gone

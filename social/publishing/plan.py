@@ -17,6 +17,8 @@ from social.backing.mongo import as_bson
 from social.errors import Conflict, Forbidden, Invalid, Wrong
 from social.moments import now
 from social.outbox.documents import announce
+from social.people.documents import Workspace
+from social.people.lateness import Lateness, sensible
 from social.people.roles import Caller, Role, allowed
 from social.platforms.contract import Content
 from social.posts.documents import Post, Written
@@ -26,6 +28,7 @@ from social.publishing.changes import (
     cancelled,
     dated,
     going_out,
+    not_later,
     partly_online,
     post_changed,
     post_row,
@@ -88,6 +91,8 @@ async def plan(caller: Caller, post_id: str, revision: int, when: Plan, backing:
     """
     post = await writable(caller, post_id)
     must_be_ahead(when, now())
+    if when.lateness:
+        sensible(when.lateness)
     contents = await fitting(caller, post.written)
     planned = await _changed(post, revision, {"plan": as_bson(when), "draft": False}, contents, backing, to=when)
     await hint(when.due_at, backing)
@@ -174,8 +179,10 @@ async def _changed(
             raise partly_online(begun)
         there = {publication.account_id: publication for publication in present}
         await Lane.exist(list(contents), session)
+        date = to or post.plan
+        lateness = (date and date.lateness) or await Workspace.lateness_of(post.workspace_id, session)
         told = [
-            await _followed(changed, account, content, there.get(account.id), to, session)
+            await _followed(changed, account, content, there.get(account.id), to, lateness, session)
             for account, content in contents.values()
         ]
         if contents:
@@ -193,6 +200,7 @@ async def _followed(
     content: Content,
     publication: Publication | None,
     to: Plan | None,
+    lateness: Lateness,
     session: AsyncClientSession,
 ) -> Publication | None:
     """One account's publication after its post has changed; None if it stays as it is."""
@@ -201,10 +209,10 @@ async def _followed(
         if when is None or (to is None and when.due_at < now()):
             detail = "Its time has passed. Plan the post anew to send it here too."
             raise Invalid("This account was added too late.", [Wrong("/accounts", detail, "past")])
-        return await _inserted(post, account, content, when, session)
+        return await _inserted(post, account, content, when, lateness, session)
     if publication.receipts or (to is None and publication.state in REVIVABLE):
         return None
-    changes = _redated(publication, to) if to else {}
+    changes = _redated(publication, to, lateness) if to else {}
     if content != publication.content or publication.state in REVIVABLE:
         due_at = to.due_at if to else publication.due_at
         changes |= renewed(publication) | {
@@ -221,19 +229,19 @@ async def _followed(
     return changed
 
 
-def _redated(publication: Publication, to: Plan) -> Json:
-    """The new date's fields; nothing where it is the same, and nothing else changes either."""
+def _redated(publication: Publication, to: Plan, lateness: Lateness) -> Json:
+    """The new date's fields; where it is the same, only how late it may be, if that is another."""
     if (to.due_at, to.zone) == (publication.due_at, publication.zone) and publication.state in {
         State.PLANNED,
         State.PREPARING,
         State.PREPARED,
     }:
-        return {}
-    return dated(to, publication) | {"state": State.PLANNED, "reason": None, "tries": 0}
+        return {} if lateness == publication.lateness else not_later(lateness, to.due_at)
+    return dated(to, publication, lateness) | {"state": State.PLANNED, "reason": None, "tries": 0}
 
 
 async def _inserted(
-    post: Post, account: Account, content: Content, when: Plan, session: AsyncClientSession
+    post: Post, account: Account, content: Content, when: Plan, lateness: Lateness, session: AsyncClientSession
 ) -> Publication:
     id = PydanticObjectId()
     publication = Publication(
@@ -249,6 +257,8 @@ async def _inserted(
         zone=when.zone,
         fold=when.fold,
         due_at=when.due_at,
+        deadline=lateness.deadline(when.due_at),
+        lateness=lateness,
         next_at=when.due_at,
         prepare_at=preparing_begins(content, account.platform, when.due_at),
     )

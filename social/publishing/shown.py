@@ -5,6 +5,7 @@ from datetime import datetime
 import msgspec
 
 from social.outbox.documents import Announcement, Row
+from social.people.lateness import Lateness
 from social.platforms.contract import Evidence, Realm
 from social.publishing.facts import Facts
 from social.publishing.states import Reason, State
@@ -15,9 +16,10 @@ EXCERPT = 140
 class PublicationOut(msgspec.Struct, kw_only=True):
     """One post on one account. Instants are UTC; `wall` is what the clock in `zone` shows at `due_at`.
 
-    `late_ms` is from the due instant to the moment the (first part's) request was armed; `thumbnail_url` is left out of
-    live events. Of a thread, `remote_id`, `url` and `evidence` are the first part's; `part_urls` has one for each part
-    that is online, null where nobody knows it.
+    From `deadline` on (null: never) it is not sent without a person's word, by what `lateness` says. `late_ms` is from
+    the due instant to the moment the (first part's) request was armed; `thumbnail_url` is left out of live events. Of a
+    thread, `remote_id`, `url` and `evidence` are the first part's; `part_urls` has one for each part that is online,
+    null where nobody knows it.
     """
 
     id: str
@@ -31,6 +33,8 @@ class PublicationOut(msgspec.Struct, kw_only=True):
     wall: str
     zone: str
     fold: int
+    lateness: Lateness | None
+    deadline: datetime | None
     next_at: datetime | None
     rev: int
     attempts: int
@@ -67,6 +71,8 @@ def shown(publication: Facts, thumbnail_url: str | None = None) -> PublicationOu
         wall=publication.wall,
         zone=publication.zone,
         fold=publication.fold,
+        lateness=publication.lateness,
+        deadline=publication.deadline,
         next_at=None if publication.state is State.SENDING else publication.next_at,
         rev=publication.rev,
         attempts=publication.attempt_no,

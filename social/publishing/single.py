@@ -21,6 +21,7 @@ from social.publishing.changes import (
     cancelled,
     dated,
     going_out,
+    not_later,
     partly_online,
     post_changed,
     post_row,
@@ -135,9 +136,10 @@ def _sent_again(publication: Publication) -> Json:
 
 
 def _at_once(publication: Publication) -> Json:
-    """What it waits for is not waited for; one that was held before its time still waits for that."""
+    """What it waits for is not waited for; one that was held before its time still waits for that. From now on it has
+    as long again until it is too late."""
     at = max(now(), publication.due_at)
-    changes: Json = {
+    changes: Json = not_later(publication.lateness, at) | {
         "state": State.PLANNED,
         "reason": None,
         "tries": 0,

@@ -18,6 +18,7 @@ from social.errors import (
     Rejected,
     RetryLater,
 )
+from social.people.lateness import Lateness
 from social.platforms.contract import Receipt, Settling
 from social.platforms.words import CHANGE_IT
 from social.settings import Times
@@ -49,6 +50,7 @@ class State(StrEnum):
 
 FINAL = (State.ONLINE, State.FAILED, State.CANCELLED, State.MISSED)
 CLAIMABLE = (State.PLANNED, State.PREPARED, State.WAITING)
+BEFORE_SENDING = (*CLAIMABLE, State.PREPARING, State.QUEUED)
 OPEN = tuple(state for state in State if state not in FINAL)
 AHEAD = (*CLAIMABLE, State.PREPARING, State.PROCESSING)  # of these the clock must look again at `next_at`
 TAKEN = (State.QUEUED, State.SENDING)  # by a claim
@@ -240,6 +242,23 @@ def settled(
 def over(deadline: datetime | None, now: datetime, progress: Progress = WHOLE) -> bool:
     """Whether it is too late to send it. What is partly online is not left half for being late."""
     return deadline is not None and now >= deadline and not progress.online
+
+
+def too_late(lateness: Lateness | None) -> Step:
+    """What becomes of what was not sent by its deadline. Where nothing says what it wants then, a person is asked."""
+    within = _within(lateness.minutes) if lateness and lateness.minutes else "in time"
+    if lateness is not None and lateness.then == "miss":
+        text = f"It could not go out {within}, and later it was not to."
+        return Step(state=State.MISSED, reason=Reason(code="late", text=text))
+    text = f"It could not go out {within}. Send it now, or cancel it."
+    return Step(state=State.HELD, reason=Reason(code="late", text=text))
+
+
+def _within(minutes: int) -> str:
+    for size, unit in ((24 * 60, "day"), (60, "hour")):
+        if minutes % size == 0:
+            return f"within {minutes // size} {unit}{'s' * (minutes != size)} of its time"
+    return f"within {minutes} minute{'s' * (minutes != 1)} of its time"
 
 
 def poisonous(deaths: int) -> Step:

@@ -42,6 +42,8 @@ ENGINES = {
         {"state", "prepare_at", "$or"},
         {"state", "next_at", "prepare_at"},
         {"next_at", "state", "updated_at"},
+        {"state", "deadline", "ambiguous", "receipts.0"},
+        {"_id", "state", "deadline", "ambiguous", "receipts.0"},
     ],
     "accounts": [
         {"_id"},
