@@ -155,6 +155,7 @@ async def test_a_plan_is_kept_on_the_wall_and_shown_with_its_instant(person: Per
         "wall": "2030-03-31T03:30:00",
         "zone": "Europe/Berlin",
         "fold": 0,
+        "lateness": None,
         "at": "2030-03-31T01:30:00Z",
     }
     assert planned["state"] == "planned"

@@ -106,6 +106,7 @@ async def test_the_first_account_of_every_workspace_comes_before_the_second_of_a
     planned: Planned, backing: Backing, account: Account
 ) -> None:
     crowd, first, second = (PydanticObjectId() for _ in range(3))
+    due = [(crowd, n) for n in range(5)] + [(first, 50), (second, 60)]
     structs = {"content": {"text": "due"}, "prepared": {}, "lateness": None}
     example = (await of(await planned("due"))).model_dump(by_alias=True) | structs
     waiting = [

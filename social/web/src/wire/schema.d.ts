@@ -109,6 +109,24 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/workspace/settings": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Settings of the workspace */
+        get: operations["ApiV1WorkspaceSettingsRead"];
+        /** Change them */
+        put: operations["ApiV1WorkspaceSettingsChange"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/members/{user_id}/role": {
         parameters: {
             query?: never;
@@ -930,6 +948,12 @@ export interface components {
             /** Format: date-time */
             expires_at: string;
         };
+        /** Lateness */
+        Lateness: {
+            /** @enum {string} */
+            then: "send" | "ask" | "miss";
+            minutes?: number | null;
+        };
         /** LimitsOut */
         LimitsOut: {
             text: number;
@@ -1102,6 +1126,7 @@ export interface components {
              */
             fold?: 0 | 1;
             revision: number;
+            lateness?: components["schemas"]["Lateness"] | null;
         };
         /** PlanOut */
         PlanOut: {
@@ -1110,6 +1135,7 @@ export interface components {
             fold: number;
             /** Format: date-time */
             at: string;
+            lateness: components["schemas"]["Lateness"] | null;
         };
         /** PlatformOut */
         PlatformOut: {
@@ -1195,6 +1221,8 @@ export interface components {
             wall: string;
             zone: string;
             fold: number;
+            lateness: components["schemas"]["Lateness"] | null;
+            deadline: string | null;
             next_at: string | null;
             rev: number;
             attempts: number;
@@ -1234,6 +1262,8 @@ export interface components {
             wall: string;
             zone: string;
             fold: number;
+            lateness: components["schemas"]["Lateness"] | null;
+            deadline: string | null;
             next_at: string | null;
             rev: number;
             attempts: number;
@@ -1399,6 +1429,10 @@ export interface components {
             id: string;
             name: string;
             role: components["schemas"]["Role"];
+        };
+        /** WorkspaceSettings */
+        WorkspaceSettings: {
+            lateness: components["schemas"]["Lateness"];
         };
         /** Wrong */
         Wrong: {
@@ -1717,6 +1751,71 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content?: never;
+            };
+        };
+    };
+    ApiV1WorkspaceSettingsRead: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The id of the workspace to act in, one of yours (`GET /me` lists them). Without it: the one joined first. */
+                "Social-Workspace"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WorkspaceSettings"];
+                };
+            };
+        };
+    };
+    ApiV1WorkspaceSettingsChange: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The id of the workspace to act in, one of yours (`GET /me` lists them). Without it: the one joined first. */
+                "Social-Workspace"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["WorkspaceSettings"];
+            };
+        };
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WorkspaceSettings"];
+                };
+            };
+            /** @description Bad request syntax or unsupported method */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        status_code: number;
+                        detail: string;
+                        extra?: null | {
+                            [key: string]: unknown;
+                        } | unknown[];
+                    };
+                };
             };
         };
     };
