@@ -16,6 +16,7 @@ from beanie import PydanticObjectId
 from bson import ObjectId
 from pydantic import Field
 from pymongo import IndexModel, UpdateOne
+from pymongo.asynchronous.client_session import AsyncClientSession
 
 from social.accounts.documents import Account
 from social.backing import Backing
@@ -26,10 +27,10 @@ from social.people.roles import Caller
 from social.people.workspaces import OfWorkspace
 from social.platforms import PLATFORMS
 from social.publishing.documents import Publication, in_states
-from social.publishing.facts import FREE, InHand, Json
+from social.publishing.facts import EPOCH, FREE, InHand, Json
 from social.publishing.lanes import Lane
 from social.publishing.shown import row
-from social.publishing.states import BEFORE_SENDING, OPEN, Reason, State
+from social.publishing.states import BEFORE_SENDING, OPEN, PARTLY, TAKEN, Reason, State
 
 log = structlog.get_logger()
 Scope = Literal["workspace", "platform", "account"]
@@ -59,6 +60,14 @@ class Hold(OfWorkspace):
         name = "holds"
         bson_encoders = BSON_ENCODERS
         indexes = (IndexModel([("workspace_id", 1), ("_id", 1)]),)
+
+    def covers(self, account: Account) -> bool:
+        """Whether it is on `account`, which is of the same workspace."""
+        return {
+            "workspace": True,
+            "platform": self.platform == account.platform,
+            "account": self.account_id == account.id,
+        }[self.scope]
 
 
 class Held(msgspec.Struct, frozen=True, kw_only=True):
@@ -129,12 +138,24 @@ async def keep_holding(backing: Backing) -> None:
     if not marked:
         return
     there = {each.id for each in await Hold.find({"_id": {"$in": marked}}).to_list()}
-    held = await _marked()
+    before = await _marked()
     for ended in set(marked) - there:  # a mark is younger than its hold, so the hold has gone since
         await Lane.engine().update_many(HELD | {"holds": ended}, {"$pull": {"holds": ended}})
-    await _keep(await _marked(), backing)
-    if freed := set(held) - set(await _marked()):
+    held = await _marked()
+    await _keep(held, backing)
+    await _doubt(held, backing)
+    if freed := {*before, *held} - set(await _marked()):
         await _let_go(list(freed), backing)
+
+
+async def hold_new(workspace_id: ObjectId, accounts: Sequence[Account], session: AsyncClientSession) -> None:
+    """Marks the lanes of accounts that may have been connected while a hold was on, in the transaction that is about to
+    plan something on them."""
+    for made in await Hold.find({"workspace_id": workspace_id}, session=session).to_list():
+        covered = [each.id for each in accounts if made.covers(each)]
+        await Lane.engine().update_many(
+            {"_id": {"$in": covered}, "holds": {"$ne": made.id}}, {"$addToSet": {"holds": made.id}}, session=session
+        )
 
 
 async def _marked() -> list[ObjectId]:
@@ -179,7 +200,7 @@ async def _mark(accounts: Sequence[ObjectId], hold_id: ObjectId) -> None:
     await Lane.exist(accounts)
     await Lane.engine().update_many(
         {"_id": {"$in": list(accounts)}, "holds": {"$ne": hold_id}},
-        {"$addToSet": {"holds": hold_id}, "$set": {"token": None, "owner": None}},
+        {"$addToSet": {"holds": hold_id}, "$set": {"token": None, "owner": None, "lease_until": EPOCH}},
     )
 
 
@@ -197,22 +218,46 @@ async def _keep(accounts: Sequence[ObjectId], backing: Backing) -> int:
 
 
 async def _gone(accounts: Sequence[ObjectId], backing: Backing) -> list[Publication]:
-    """Those on these accounts that are being sent, once each is concluded or can be handed over no more."""
+    """Those on these accounts that are being sent, once each is concluded or can be handed over no more.
+
+    A part of a thread that goes out leaves the next one in its claim's hands: that is held too, before it is its turn.
+    """
     times = backing.settings.times
     most = timedelta(seconds=times.lease - times.http_timeout - times.margin)
-    sending = {"account_id": {"$in": list(accounts)}} | in_states([State.SENDING], OPEN)
-    going_out = {found["_id"]: found["sent_at"] async for found in Publication.engine().find(sending, {"sent_at": 1})}
-    left = set(going_out)
-    while left:
+    in_hand = {"account_id": {"$in": list(accounts)}} | in_states(TAKEN, OPEN)
+    going_out: set[ObjectId] = set()
+    while True:
+        left = False
+        async for found in Publication.engine().find(in_hand, {"sent_at": 1, "state": 1}):
+            if found["state"] == State.SENDING:
+                going_out.add(found["_id"])
+            left = left or found["state"] == State.QUEUED or found["sent_at"] + most > backing.now()
+        if not left:
+            return await Publication.find({"_id": {"$in": list(going_out)}}).to_list()
         await asyncio.sleep(LOOK)
-        still = sending | {"_id": {"$in": list(left)}}
-        now = backing.now()
-        left = {
-            found["_id"]
-            async for found in Publication.engine().find(still, {"sent_at": 1})
-            if found["sent_at"] + most > now
-        }
-    return await Publication.find({"_id": {"$in": list(going_out)}}).to_list()
+        await _keep(accounts, backing)
+
+
+async def _doubt(accounts: Sequence[ObjectId], backing: Backing) -> None:
+    """What was being sent on them and ended with its process: nobody takes a held lane, so nobody else would ask."""
+    at = backing.now()
+    left: Json = {"account_id": {"$in": list(accounts)}} | in_states([State.SENDING], OPEN)
+    left |= {"sent_at": {"$lt": at - timedelta(seconds=backing.settings.times.lease)}}
+    ids = [found["_id"] async for found in Publication.engine().find(left, {"_id": 1}).limit(TOGETHER)]
+    if not ids:
+        return
+    reason = Reason(code="unknown", text="It was interrupted while going out. Checking whether it did.")
+    doubted: Json = {
+        "state": State.UNCONFIRMED,
+        "ambiguous": True,
+        "next_at": at,
+        "reason": {"$literal": as_bson(reason)},
+        "deaths": {"$add": [{"$ifNull": ["$deaths", 0]}, 1]},
+        "token": None,
+        "updated_at": {"$max": [at, {"$add": ["$updated_at", 1]}]},
+    }
+    await Publication.engine().update_many(left | {"_id": {"$in": ids}}, [{"$set": doubted}])
+    await _tell(ids, backing, {"state": State.UNCONFIRMED})
 
 
 async def _let_go(accounts: Sequence[ObjectId], backing: Backing) -> Resumed:
@@ -247,6 +292,9 @@ def _after(publication: Publication, lost: set[ObjectId], backing: Backing) -> t
         prepare_at = publication.prepare_for(publication.due_at)
         again: Json = {"state": State.PLANNED, "next_at": publication.due_at, "prepare_at": prepare_at, "reason": None}
         return "planned", stamp | again
+    if publication.partly_online:
+        text = f"{publication.progress.words}. Everything was held then. Send the rest now, or leave it so."
+        return "late", stamp | {"reason": as_bson(Reason(code=PARTLY, text=text))}
     return "late", stamp | {"reason": as_bson(Reason(code="late", text=LATE))}
 
 

@@ -38,6 +38,7 @@ from social.publishing.documents import Publication
 from social.publishing.due import hint
 from social.publishing.facts import key_of, preparing_begins
 from social.publishing.fitting import fitting, known
+from social.publishing.holds import hold_new
 from social.publishing.lanes import Lane
 from social.publishing.shown import row
 from social.publishing.states import CHANGEABLE, FINAL, State
@@ -179,6 +180,7 @@ async def _changed(
             raise partly_online(begun)
         there = {publication.account_id: publication for publication in present}
         await Lane.exist(list(contents), session)
+        await hold_new(post.workspace_id, [account for account, _ in contents.values()], session)
         date = to or post.plan
         lateness = (date and date.lateness) or await Workspace.lateness_of(post.workspace_id, session)
         told = [

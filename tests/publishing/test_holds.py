@@ -218,3 +218,53 @@ async def test_what_a_resume_that_died_left_half_done_is_mended(
 
     assert (await Lane.find_one({})).holds == []  # type: ignore[union-attr]
     assert (await of(post)).state is State.PLANNED
+
+
+async def test_a_thread_that_is_half_out_stops_before_its_next_part(
+    planned: Planned, caller: Caller, backing: Backing, engine: Running, sandbox: Sandbox
+) -> None:
+    sandbox.trouble(publish={"delay_before": 0.4})
+    post = await planned("one", "two", "three")
+    await sandbox.until(lambda: sandbox.texts() == ["one"])
+
+    held = await hold(caller, "workspace", backing)
+    out = sandbox.texts()
+    await asyncio.sleep(1)
+
+    assert sandbox.texts() == out
+    half = await of(post)
+    assert (half.state, half.reason and half.reason.code, len(half.receipts)) == (State.HELD, "hold", len(out))
+    assert await resume(caller, str(held.hold.id), backing) == Resumed(late=1)
+    sandbox.trouble()
+    await single.again(caller, str(half.id), backing)
+    await until(post, State.ONLINE)
+    assert sandbox.texts() == ["one", "two", "three"]
+
+
+async def test_an_account_that_is_connected_under_a_hold_is_held_from_its_first_post_on(
+    planned: Planned, connect: Connect, caller: Caller, backing: Backing, sandbox: Sandbox
+) -> None:
+    await hold(caller, "workspace", backing)
+    newcomer = await connect("newcomer")
+
+    post = await planned("too eager", on=(newcomer,))
+    await send_due(now() + SOON, backing)
+    assert sandbox.texts() == []
+
+    await keep_holding(backing)
+    assert (await of(post)).state is State.HELD
+
+
+async def test_what_ended_with_its_process_under_a_hold_is_looked_for(
+    planned: Planned, caller: Caller, backing: Backing
+) -> None:
+    post = await planned("interrupted")
+    await hold(caller, "workspace", backing)
+    long_ago = now() - timedelta(seconds=2 * backing.settings.times.lease)
+    left = {"state": State.SENDING, "token": "of the dead", "sent_at": long_ago, "next_at": long_ago, "reason": None}
+    await Publication.engine().update_one({"post_id": post.id}, {"$set": left | {"first_sent_at": long_ago}})
+
+    await keep_holding(backing)
+
+    doubted = await of(post)
+    assert (doubted.state, doubted.ambiguous, doubted.deaths) == (State.UNCONFIRMED, True, 1)
