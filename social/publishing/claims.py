@@ -153,7 +153,17 @@ async def take(before: datetime, backing: Backing, *, most: int) -> "Claim | Non
     fences = await _kept(fences, token)
     if not fences:
         return None
-    return Claim(token, fences, asked, before, backing, stamped=stamped, inherited=inherited, more=len(wanted) >= most)
+    return Claim(
+        token,
+        fences,
+        asked,
+        before,
+        backing,
+        taken_at=server,
+        stamped=stamped,
+        inherited=inherited,
+        more=len(wanted) >= most,
+    )
 
 
 async def _kept(fences: dict[ObjectId, int], token: str) -> dict[ObjectId, int]:
@@ -266,18 +276,19 @@ class Claim:
         before: datetime,
         backing: Backing,
         *,
+        taken_at: datetime | None = None,
         stamped: int = 0,
         inherited: Sequence[ObjectId] = (),
         more: bool = False,
     ) -> None:
-        """`asked`: the steady instant before the lease was asked for. `before`: what falls due until then was stamped.
-        `stamped`: how many those are. `inherited`: the accounts whose lanes their holders lost. `more`: others may be
-        due that were not taken."""
+        """`asked`: the steady instant before the lease was asked for; `taken_at`: when it was given, by the database's
+        clock. `before`: what falls due until then was stamped, `stamped`: how many that are. `inherited`: the accounts
+        whose lanes their holders lost. `more`: others may be due that were not taken."""
         self._all_fit = stamped <= READ_AHEAD
         self.inherited = inherited
         self.token = token
         self.before = before
-        self.taken_at = backing.now()
+        self.taken_at = taken_at or backing.now()
         self.more = more
         self.lanes = [
             HeldLane(account_id=account, token=token, fence=fence, asked=asked) for account, fence in fences.items()
@@ -299,10 +310,12 @@ class Claim:
         return InHand.of(bson.decode(lane.line.popleft(), AWARE)) if lane.line else None
 
     async def left_sending(self) -> list[InHand]:
-        """What earlier claims of inherited lanes armed and never concluded."""
+        """What earlier claims of inherited lanes armed and never concluded. What was armed after this one took them is
+        another's, who has taken them from it."""
         if not self.inherited:
             return []
         left = self._of(self.inherited) | {"state": State.SENDING, "token": {"$ne": self.token}}
+        left |= {"sent_at": {"$lte": self.taken_at}}
         return [InHand.of(found) async for found in Publication.engine().find(left)]
 
     @contextmanager
