@@ -8,7 +8,7 @@ import { sayError } from "../look/errors";
 import type { Choice } from "../look/choice";
 import { session } from "../people/session.svelte";
 import { posts, publications as calls } from "../wire/calls";
-import type { PlanIn, PublicationOut } from "../wire/types";
+import type { PublicationOut, WhenIn } from "../wire/types";
 import { w } from "../words";
 import { publications } from "./publications.svelte";
 import { isPartly, type Action } from "./states";
@@ -59,10 +59,10 @@ export class Actions {
   }
 
   /** Where it is the post's only one, the post moves: what is edited later keeps the new date. */
-  async move(when: PlanIn): Promise<void> {
+  async move(when: WhenIn): Promise<void> {
     const { id, post_id } = this.of();
     const post = await posts.read(post_id);
-    const moved = post.publications.length > 1 ? await calls.move(id, when) : (await posts.plan(post_id, post.revision, when)).publications[0]!;
+    const moved = post.publications.length > 1 ? await calls.move(id, when) : (await posts.plan(post_id, post.revision, { ...when, lateness: post.plan?.lateness ?? null })).publications[0]!;
     this.#took(moved);
     toasts.say(w.plan.moved(sayWhen(moved.due_at, session.zone, now())));
     this.asking = undefined;

@@ -47,6 +47,11 @@ export function isPartly({ state, parts_online }: { state: PublicationState; par
   return state !== "online" && (parts_online ?? 0) > 0;
 }
 
+/** Whether it could not go out in time, and a person says now whether it is to go out all the same. */
+export function isLate({ state, reason, in_doubt }: Pick<PublicationOut, "state" | "reason" | "in_doubt">): boolean {
+  return state === "held" && reason?.code === "late" && !in_doubt;
+}
+
 /** What can be done, in the order it is offered. */
 export function actionsFor(publication: Pick<PublicationOut, "state" | "in_doubt" | "reason"> & { parts_online?: number }): Action[] {
   const { state, in_doubt, reason } = publication;

@@ -1,7 +1,7 @@
 /** Every call the client makes, by noun: the only file that knows paths. Each may raise Problem and Unreachable. */
 
 import { anyone, api, got, upload } from "./api";
-import type { AcceptanceIn, AccountOut, HoldIn, MediaOut, PlanIn, PostIn, PostOut, PublicationState, Realm, Role, SetupIn } from "./types";
+import type { AcceptanceIn, AccountOut, HoldIn, Lateness, MediaOut, PlanIn, PostIn, PostOut, PublicationState, Realm, Role, SetupIn, WhenIn } from "./types";
 
 export const people = {
   setupNeeded: () => got(anyone.GET("/api/v1/setup")).then(({ needed }) => needed),
@@ -83,12 +83,17 @@ export const publications = {
   page: (states: readonly PublicationState[], newest_first: boolean, cursor: string | null) =>
     got(api.GET("/api/v1/publications", { params: { query: { state: [...states], newest_first, cursor } } })),
   read: (publication_id: string) => got(api.GET("/api/v1/publications/{publication_id}", { params: { path: { publication_id } } })),
-  move: (publication_id: string, body: PlanIn) =>
+  move: (publication_id: string, body: WhenIn) =>
     got(api.PUT("/api/v1/publications/{publication_id}/plan", { params: { path: { publication_id } }, body })),
   cancel: (publication_id: string) => got(api.DELETE("/api/v1/publications/{publication_id}/plan", { params: { path: { publication_id } } })),
   again: (publication_id: string) => got(api.POST("/api/v1/publications/{publication_id}/attempts", { params: { path: { publication_id } } })),
   settle: (publication_id: string, went_out: boolean, url?: string) =>
     got(api.POST("/api/v1/publications/{publication_id}/verdict", { params: { path: { publication_id } }, body: { went_out, url } })),
+};
+
+export const workspace = {
+  settings: () => got(api.GET("/api/v1/workspace/settings")),
+  change: (body: { lateness: Lateness }) => got(api.PUT("/api/v1/workspace/settings", { body })),
 };
 
 export const holds = {

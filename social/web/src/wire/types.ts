@@ -23,6 +23,9 @@ export type InvitationMade = Schemas["InvitationMade"];
 export type AcceptanceIn = Schemas["AcceptanceIn"];
 export type Role = Schemas["Role"];
 
+/** How late a post may go out: without minutes whenever it can. */
+export type Lateness = Schemas["Lateness"];
+
 export type HoldOut = Schemas["HoldOut"];
 export type HoldIn = Partial<Schemas["HoldIn"]>;
 
@@ -39,7 +42,9 @@ export interface PostIn extends PartIn { thread: PartIn[]; variants: Record<stri
 export type PostOut = Omit<Schemas["PostOut"], "options"> & { options: Options };
 export type PlanOut = Schemas["PlanOut"];
 /** When: at once, or at a wall time in a zone (fold 1: the second of a doubled hour). */
-export type PlanIn = { now: true } | { wall: string; zone: string; fold?: 0 | 1 };
+export type WhenIn = { now: true } | { wall: string; zone: string; fold?: 0 | 1 };
+/** And how late it may be; null: as the workspace has it. */
+export type PlanIn = WhenIn & { lateness?: Lateness | null };
 export type Verdict = Schemas["Verdict"];
 export type Wrong = Schemas["Wrong"];
 

@@ -387,6 +387,32 @@ export const en = {
     onAccounts: (n: number) => `On ${s(n, "account")}`,
   },
 
+  late: {
+    title: "If it cannot go out in time",
+    text: "A quota, an outage or a hold may keep a post back. A post can say something else for itself when it is planned.",
+    as: (what: string) => `As usual here: ${what.charAt(0).toLowerCase()}${what.slice(1)}`,
+    choices: { send: "Send it whenever it can", ask: "Hold it and ask", miss: "Do not send it any more" },
+    after: "After",
+    usual: "Usually",
+    say: { send: () => "Send it whenever it can", ask: (time: string) => `Hold it and ask after ${time}`, miss: (time: string) => `Do not send it after ${time}` },
+    saved: "Saved. It holds for what is planned from now on.",
+    minutes: (n: number) => s(n, "minute"),
+    hours: (n: number) => s(n, "hour"),
+    days: (n: number) => s(n, "day"),
+    sendNow: "Send now",
+    some: (n: number) => `${s(n, "post")} could not go out in time`,
+    someText: "Decide one by one, or for all of them.",
+    sendAll: "Send all now",
+    sendAllTitle: (n: number) => `Send ${s(n, "post")} now?`,
+    sendAllText: "They go out at once, one after another on each account.",
+    cancelAll: "Cancel all",
+    cancelAllTitle: (n: number) => `Cancel ${s(n, "post")}?`,
+    cancelAllText: "They will not go out. The texts are kept, and you can plan them again.",
+    done: (n: number, of: number) => (n === of ? `Done for ${s(n, "post")}.` : `Done for ${n} of ${of}. The others had changed meanwhile.`),
+    asksAfter: "Asks first after",
+    notAfter: "Not sent after",
+  },
+
   holds: {
     open: "Hold…",
     holdTitle: "Hold what is planned?",
@@ -410,6 +436,7 @@ export const en = {
     ended: (planned: number, late: number) =>
       `Going on: ${planned} planned as before.` + (late ? ` ${late} passed meanwhile; see Needs attention.` : ""),
   },
+
   calendar: {
     title: "Planned and sent",
     zone: (zone: string) => `Times in ${zone}`,
