@@ -150,7 +150,9 @@ async def _send_parts(publication: InHand, lane: HeldLane, claim: Claim, backing
     turn: InHand | None = publication
     while turn is not None and not backing.stopping.is_set():
         async with backing.room:
-            if not await _still_ours(lane, claim, backing):  # it may have waited for its instant, and for room
+            # It may have waited for its instant, and for room; and between two parts a hold may have come.
+            further = turn is not publication
+            if not await (claim.renew(lane) if further else _still_ours(lane, claim, backing)):
                 return False
             attempted = await _send_one(turn, lane, claim, backing)
         turn = await _concluded(*attempted, lane, claim, backing) if attempted is not None else None
