@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { byDay, byPost } from "../src/calendar/days";
+import { sayLate, sayMinutes } from "../src/clock/lateness";
 import { sayDay, sayDistance, sayDuration, sayLateness } from "../src/clock/saying";
 import { daysBetween, daysToMonday, instantOf, isKnown, offsetName, onDay, wallAt, withSeconds } from "../src/clock/zones";
 import { firstProposal } from "../src/composer/proposals";
@@ -99,4 +100,16 @@ describe("durations in words", () => {
   });
 
   test("a short one has milliseconds", () => expect(sayDuration(240)).toBe("240 ms"));
+});
+
+describe("how late something may be, in words", () => {
+  test.each([[1, "1 minute"], [90, "90 minutes"], [60, "1 hour"], [180, "3 hours"], [1_440, "1 day"], [10_080, "7 days"]])("%i", (minutes, words) => {
+    expect(sayMinutes(minutes)).toBe(words);
+  });
+
+  test("and what becomes of it then", () => {
+    expect(sayLate({ then: "ask", minutes: 1_440 })).toBe("Hold it and ask after 1 day");
+    expect(sayLate({ then: "miss", minutes: 15 })).toBe("Do not send it after 15 minutes");
+    expect(sayLate({ then: "send", minutes: null })).toBe("Send it whenever it can");
+  });
 });
