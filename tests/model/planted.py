@@ -184,7 +184,7 @@ BUGS: tuple[Bug, ...] = (
     _bug(
         "the lease begins with the answer",
         "The deadline's clock starts when the claim's answer arrives instead of before it was asked for.",
-        (f"{CLAIMS}:take", "return Claim(token, fences, asked,", "return Claim(token, fences, steady(),"),
+        (f"{CLAIMS}:take", "        fences,\n        asked,", "        fences,\n        steady(),"),
     ),
     _bug(
         "a renewal begins with the answer",
