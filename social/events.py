@@ -20,6 +20,8 @@ EventType = Literal[
     "member.left",
     "hold.begun",
     "hold.ended",
+    "alarm.raised",
+    "alarm.cleared",
 ]
 
 
@@ -27,7 +29,7 @@ class Event(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One thing that happened in one workspace. `seq` counts without gaps within the workspace.
 
     `data` is the thing as the API shows it (a PublicationOut, PostOut, AccountOut, MediaOut), JSON-able; of a member,
-    their user id, name and role, and by whom it was done.
+    their user id, name and role, and by whom it was done; of an alarm, what is wrong and since when.
     """
 
     seq: int
