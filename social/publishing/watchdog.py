@@ -33,6 +33,7 @@ FORGOTTEN = timedelta(minutes=1)  # an instance that has not been heard of for s
 class Alarm(Document):
     """Something that is wrong now. `_id` names what and where, so that it is raised once by whoever sees it."""
 
+    id: str  # type: ignore[assignment]  # beanie takes any type
     invariant: str
     subject: str
     workspace_id: PydanticObjectId | None = None  # None: of the whole installation
@@ -57,6 +58,7 @@ class Round(Document):
 class Beat(Document):
     """That an instance lives, and how it is. `_id` is its own, whatever host it runs on."""
 
+    id: str  # type: ignore[assignment]
     owner: Annotated[Owner, stored(Owner)]
     at: datetime
     lag: float  # seconds for which its loop let somebody wait, at worst, since the beat before
