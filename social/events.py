@@ -24,6 +24,8 @@ EventType = Literal[
     "alarm.cleared",
 ]
 
+TickType = Literal["publication.sending"]  # of what is true for a moment: without a number, not kept, maybe not heard
+
 
 class Event(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One thing that happened in one workspace. `seq` counts without gaps within the workspace.

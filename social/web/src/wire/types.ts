@@ -23,6 +23,8 @@ export type InvitationMade = Schemas["InvitationMade"];
 export type AcceptanceIn = Schemas["AcceptanceIn"];
 export type Role = Schemas["Role"];
 
+export type Punctuality = Schemas["Punctuality"];
+
 export type HoldOut = Schemas["HoldOut"];
 export type HoldIn = Partial<Schemas["HoldIn"]>;
 
