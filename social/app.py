@@ -21,7 +21,7 @@ from social.api.health import Readiness
 from social.api.routes import application
 from social.backing import Backing, mongo, opened, redis
 from social.errors import Unavailable
-from social.jobs import clock, worker
+from social.jobs import clock, watch, worker
 from social.jobs.running import Running
 from social.live import sockets
 from social.live.hub import Hub
@@ -38,7 +38,9 @@ from social.publishing.attempts import Attempt
 from social.publishing.documents import Publication
 from social.publishing.holds import Hold
 from social.publishing.lanes import Lane
+from social.publishing.lateness import Count, LateMinute
 from social.publishing.tellings import Telling
+from social.publishing.watchdog import Alarm, Beat, Round
 from social.settings import Settings
 from social.supervised import ready
 
@@ -46,7 +48,8 @@ log = structlog.get_logger()
 
 DOCUMENTS: tuple[type[Document], ...] = (
     User, Workspace, Membership, Session, Tries, Ticket, Invitation, Repeat, Account, AppRegistration, Pending,
-    FoundAccount, Media, Post, Publication, Attempt, Lane, Hold, Telling, Row, Relay,
+    FoundAccount, Media, Post, Publication, Attempt, Lane, Hold, Telling, LateMinute, Count, Alarm, Beat, Round,
+    Row, Relay,
 )  # fmt: skip
 BACKLOG = 2048
 GARBAGE = 20_000  # objects more than before, after which those that refer to each other are looked for
@@ -103,6 +106,7 @@ async def _run(backing: Backing, listening: socket.socket | None) -> int:
         works["clock"] = clock.run(backing, running)
     told = asyncio.Event()  # the relay ends last: what is concluded while draining is still to be told
     works["relay"] = relay.run(backing, told)
+    works["watch"] = watch.run(backing, running, told)
     tasks = [asyncio.create_task(work, name=name) for name, work in works.items()]
     if listening is None:
         ready(os.environ)  # nobody comes in here: it is ready as it is

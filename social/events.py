@@ -20,14 +20,18 @@ EventType = Literal[
     "member.left",
     "hold.begun",
     "hold.ended",
+    "alarm.raised",
+    "alarm.cleared",
 ]
+
+TickType = Literal["publication.sending"]  # of what is true for a moment: without a number, not kept, maybe not heard
 
 
 class Event(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One thing that happened in one workspace. `seq` counts without gaps within the workspace.
 
     `data` is the thing as the API shows it (a PublicationOut, PostOut, AccountOut, MediaOut), JSON-able; of a member,
-    their user id, name and role, and by whom it was done.
+    their user id, name and role, and by whom it was done; of an alarm, what is wrong and since when.
     """
 
     seq: int

@@ -123,7 +123,11 @@ async def test_it_sees_a_post_go_out_and_leaves_no_session(
 
         assert watch.interrupt() == 0
         [online] = [line for line in watch.lines if "  online " in line]
+        [sending] = [line for line in watch.lines if "  sending " in line]
 
+    assert watch.lines.index(sending) < watch.lines.index(online)
+    assert account["handle"] in sending
+    assert "“a new bakery" in sending
     assert account["handle"] in online
     assert "“a new bakery" in online
     assert "ms late" in online or "s late" in online
@@ -177,7 +181,9 @@ async def test_it_can_keep_to_one_post(product: Product, ada: Person, sandbox: S
         await watch.until(lambda: _online(watch, draft))
         watch.interrupt()
 
-    assert {each["post_id"] for each in watch.events} == {draft["id"]}
+    assert {each["post_id"] for each in watch.events if each["type"] != "publication.sending"} == {draft["id"]}
+    ticks = [each["data"]["publications"] for each in watch.events if each["type"] == "publication.sending"]
+    assert ticks == [[each["id"] for each in (await ada.ask("GET", f"/posts/{draft['id']}"))["publications"]]]
     with Watch(tmp_path, *words[:-1], "0" * 24, **KNOWN) as watch:
         assert watch.ended() == os.EX_UNAVAILABLE
     assert watch.said == "social: There is no post with this id.\n"

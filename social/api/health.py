@@ -19,7 +19,9 @@ from social.api.headers import LOOPBACK
 from social.backing import Backing, mongo, redis
 from social.moments import now, rfc3339
 from social.people.roles import Role
+from social.publishing import lateness, watchdog
 from social.publishing.documents import Publication
+from social.publishing.lateness import Punctuality
 from social.publishing.states import State
 
 ANSWERS_IN = 1.0  # seconds; a part that takes longer is away
@@ -57,12 +59,26 @@ class Overdue(msgspec.Struct, kw_only=True):
     seconds: float
 
 
+class AlarmOut(msgspec.Struct, kw_only=True):
+    """Something that must never be and is: what it means, how often, and since when."""
+
+    name: str
+    text: str
+    count: int
+    since: datetime
+
+
 class Health(Ready, kw_only=True):
-    """More, for people. `tasks`: what this instance was told to run; `waiting`: wake-ups in the queue, if known."""
+    """More, for people. `tasks`: what this instance was told to run; `waiting`: wake-ups in the queue, if known;
+    `well`: whether the watchdog, which looks every few seconds, finds all as it must be; `lateness`: over all
+    workspaces."""
 
     tasks: list[str]
     waiting: int | None
     overdue: Overdue | None
+    well: bool
+    alarms: list[AlarmOut]
+    lateness: Punctuality | None
 
 
 class NeedsNearness(Needs):
@@ -96,11 +112,15 @@ class HealthController(Controller):
     ) -> Response[Health]:
         """With what is overdue. For the signed-in, and for whoever asks from this machine."""
         ready = await _looked(backing, readiness)
+        alarms = await _alarms() if ready.database else []
         health = Health(
             **msgspec.structs.asdict(ready),
             tasks=sorted(backing.settings.tasks),
             waiting=await _waiting(backing) if ready.queue else None,
             overdue=await _overdue(now()) if ready.database else None,
+            well=ready.database and not alarms,
+            alarms=alarms,
+            lateness=await _lateness(backing) if ready.database else None,
         )
         return _answered(health)
 
@@ -156,6 +176,16 @@ async def _overdue(at: datetime) -> Overdue | None:
         return None
     state, next_at = found
     return Overdue(state=state, next_at=rfc3339(next_at), seconds=round((at - next_at).total_seconds(), 3))
+
+
+async def _alarms() -> list[AlarmOut]:
+    with pymongo.timeout(ANSWERS_IN):
+        return [AlarmOut(**msgspec.structs.asdict(each)) for each in await watchdog.alarms()]
+
+
+async def _lateness(backing: Backing) -> Punctuality:
+    with pymongo.timeout(ANSWERS_IN):
+        return await lateness.of_everybody(backing.now())
 
 
 def _near(connection: Connection) -> bool:

@@ -25,7 +25,7 @@ from social.people.roles import Caller
 from social.platforms import PLATFORMS
 from social.posts.documents import Attached, PartWritten, Post, Variant, Written
 from social.posts.when import Plan
-from social.publishing import plan
+from social.publishing import plan, turns
 from social.publishing.documents import Publication
 from social.publishing.fitting import Verdict, in_parts, verdicts
 from social.publishing.shown import PublicationOut, shown
@@ -306,7 +306,7 @@ async def _shown(caller: Caller, post: Post, backing: Backing) -> PostOut:
 
 
 async def _all_shown(caller: Caller, posts: list[Post], backing: Backing) -> list[PostOut]:
-    """Two queries for the whole page: the files, and the publications."""
+    """Two queries for the whole page: the files, and the publications; more only where a line has formed."""
     if not posts:
         return []
     wanted = [id for each in posts for id in each.media_ids]
@@ -316,11 +316,24 @@ async def _all_shown(caller: Caller, posts: list[Post], backing: Backing) -> lis
         await Publication.of(caller, In("post_id", [each.id for each in posts])).sort("due_at", "_id").to_list()
     ):
         publications.setdefault(each.post_id, []).append(each)
-    return [_out(each, publications.get(each.id or PydanticObjectId(), []), media, backing) for each in posts]
-
-
-def _out(post: Post, publications: list[Publication], media: dict[str, Media], backing: Backing) -> PostOut:
+    present, times = backing.now(), backing.settings.times
+    before = await turns.before([one for some in publications.values() for one in some], present)
     pictures = thumbnails(media.values(), backing)
+    out = {
+        one.id: shown(one, pictures.get(one.first_media()), present=present, times=times, before=before.get(one.id, 0))
+        for some in publications.values()
+        for one in some
+    }
+    return [_out(each, publications.get(each.id or PydanticObjectId(), []), out, media, backing) for each in posts]
+
+
+def _out(
+    post: Post,
+    publications: list[Publication],
+    out: dict[PydanticObjectId, PublicationOut],
+    media: dict[str, Media],
+    backing: Backing,
+) -> PostOut:
 
     def shown_files(attached: tuple[Attached, ...]) -> list[AttachedOut]:
         return [_attached(each, media[each.id], backing) for each in attached if each.id in media]
@@ -346,7 +359,7 @@ def _out(post: Post, publications: list[Publication], media: dict[str, Media], b
         options=post.written.options,
         plan=_planned(post.plan) if post.plan else None,
         state=overall([each.state for each in publications], draft=post.draft),  # type: ignore[arg-type]
-        publications=[shown(each, pictures.get(each.first_media())) for each in publications],
+        publications=[out[each.id] for each in publications],
         author=Author(id=str(post.author_id), name=post.author_name),
         created_at=post.created_at,
         updated_at=post.updated_at,

@@ -24,7 +24,7 @@ from social.people.documents import User
 from social.people.roles import Caller
 from social.platforms.contract import Evidence
 from social.posts.when import Plan, at_the_instant, on_the_wall
-from social.publishing import single
+from social.publishing import single, turns
 from social.publishing.attempts import Attempt
 from social.publishing.documents import Publication
 from social.publishing.shown import PublicationOut, shown
@@ -118,8 +118,7 @@ class PublicationController(Controller):
             newest_first=newest_first,
             limit=limit + 1,
         )
-        pictures = await _pictures(caller, found[:limit], backing)
-        out = [shown(each, pictures.get(each.first_media())) for each in found[:limit]]
+        out = await all_shown(caller, found[:limit], backing)
         return page(found, limit, lambda each: (each.due_at, each.id), out)
 
     @get("/{publication_id:str}", summary="One publication and its attempts", guards=[needs("viewer")])
@@ -188,9 +187,19 @@ def thumbnails(files: Iterable[Media], backing: Backing) -> dict[str | None, str
     return {str(file.id): link(file, "thumbnail", backing) for file in files}
 
 
+async def all_shown(caller: Caller, publications: list[Publication], backing: Backing) -> list[PublicationOut]:
+    """The caller's `publications` as they stand now, with their pictures."""
+    pictures = await _pictures(caller, publications, backing)
+    present, times = backing.now(), backing.settings.times
+    before = await turns.before(publications, present)
+    return [
+        shown(each, pictures.get(each.first_media()), present=present, times=times, before=before.get(each.id, 0))
+        for each in publications
+    ]
+
+
 async def _shown(caller: Caller, publication: Publication, backing: Backing) -> PublicationOut:
-    pictures = await _pictures(caller, [publication], backing)
-    return shown(publication, pictures.get(publication.first_media()))
+    return (await all_shown(caller, [publication], backing))[0]
 
 
 async def _pictures(caller: Caller, publications: list[Publication], backing: Backing) -> dict[str | None, str]:

@@ -24,9 +24,11 @@ from social.api.headers import Entrance, OnTheWayOut
 from social.api.health import HealthController, Readiness
 from social.api.holds import HoldController
 from social.api.invitations import InvitationController
+from social.api.lateness import LatenessController
 from social.api.live import LiveController
 from social.api.media import MediaController
 from social.api.members import MemberController
+from social.api.metrics import metrics
 from social.api.people import PeopleController
 from social.api.posts import PostController
 from social.api.problems import HANDLERS
@@ -53,6 +55,7 @@ CONTROLLERS: Sequence[ControllerRouterHandler] = (  # everything under /api/v1
     PostController,
     PublicationController,
     HoldController,
+    LatenessController,
     LiveController,
 )
 
@@ -71,6 +74,7 @@ def application(
         route_handlers=[
             Router(V1, route_handlers=[*CONTROLLERS, openapi_document]),
             HealthController,
+            metrics,
             file,
             client_document,
             *others,

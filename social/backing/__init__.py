@@ -19,6 +19,7 @@ from social.backing.bucket import Bucket
 from social.backing.outbound import Outbound
 from social.backing.owner import Owner
 from social.backing.quotas import Quotas
+from social.backing.tally import Tally
 from social.backing.vault import Vault
 from social.settings import Settings
 
@@ -43,6 +44,7 @@ class Backing:
     clock: mongo.ServerClock = field(default_factory=mongo.ServerClock)
     instant: Callable[[], mongo.Instant] = lambda: mongo.NOW  # the present in filters and updates
     quotas: Quotas = field(default_factory=Quotas)  # what may go out at the moment, by platforms' windows
+    tally: Tally = field(default_factory=Tally)  # what this process has counted and not yet written down
     in_hand: dict[ObjectId, Any] = field(default_factory=dict)  # the lanes that this process holds, by account
     announced: asyncio.Event = field(default_factory=asyncio.Event)  # set when a row for the outbox was committed here
     planned: asyncio.Event = field(default_factory=asyncio.Event)  # set when something here may be due at once

@@ -19,6 +19,7 @@ from redis.asyncio.client import PubSub
 
 from social.backing import Backing
 from social.backing.redis import GONE
+from social.events import TickType
 from social.live.rooms import RESTART, SIGNED_OUT, Listener, Room
 from social.outbox.bus import Bus, channel, unpacked
 from social.outbox.documents import Relay
@@ -89,7 +90,7 @@ class Hub:
                     self._empty.clear()
                     await self._empty.wait()
 
-    async def tick(self, workspace_id: ObjectId, type: str, data: Mapping[str, Any]) -> None:
+    async def tick(self, workspace_id: ObjectId, type: TickType, data: Mapping[str, Any]) -> None:
         """Tells a workspace's sockets in all processes something fleeting."""
         await self._bus.tick(workspace_id, type, data)
 

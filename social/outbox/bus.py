@@ -15,7 +15,7 @@ from bson import ObjectId
 
 from social.backing import Backing
 from social.backing.redis import GONE
-from social.events import Event
+from social.events import Event, TickType
 from social.moments import now, rfc3339
 from social.outbox.documents import Batch
 
@@ -47,11 +47,11 @@ class Bus:
         """Publishes the events of `batches`, in order, or gives up within half a second."""
         await self._publish((batch.workspace_id, message) for batch in batches for message in messages(batch))
 
-    async def tick(self, workspace_id: ObjectId, type: str, data: Mapping[str, Any]) -> None:
+    async def tick(self, workspace_id: ObjectId, type: TickType, data: Mapping[str, Any]) -> None:
         """Publishes something fleeting, a progress for example: it has no number and is not kept."""
         await self.ticks(type, [(workspace_id, data)])
 
-    async def ticks(self, type: str, told: Iterable[tuple[ObjectId, Mapping[str, Any]]]) -> None:
+    async def ticks(self, type: TickType, told: Iterable[tuple[ObjectId, Mapping[str, Any]]]) -> None:
         """The same for many workspaces at once."""
         at = rfc3339(now())
         frames = [

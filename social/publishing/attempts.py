@@ -42,7 +42,10 @@ class Attempt(Document):
     class Settings:
         name = "attempts"
         bson_encoders = BSON_ENCODERS
-        indexes = (IndexModel([("publication_id", 1), ("rev", 1), ("n", 1)]),)
+        indexes = (
+            IndexModel([("publication_id", 1), ("rev", 1), ("n", 1)]),
+            IndexModel([("answered_at", 1)], name="further", partialFilterExpression={"n": {"$gt": 1}}),
+        )
 
     @classmethod
     async def note(cls, attempts: Sequence[Json]) -> None:

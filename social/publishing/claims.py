@@ -31,7 +31,7 @@ from social.errors import QuotaSpent, RetryLater
 from social.moments import steady
 from social.outbox.bus import Bus
 from social.outbox.documents import announce
-from social.publishing import gate
+from social.publishing import gate, lateness
 from social.publishing.attempts import Attempt
 from social.publishing.documents import Publication, in_states
 from social.publishing.facts import InHand, Json
@@ -460,6 +460,9 @@ class Claim:
             one_by_one = [(each, each) for each in together]
         await insist(partial(announce, [row(present) for _, present in one_by_one if present is not None]))
         self._backing.announced.set()
+        for each in conclusions:
+            if each.attempt is not None:
+                lateness.noted(each.publication, each.changes["state"], self._backing)
         _log(conclusions)
         return [ours for ours, _ in one_by_one]
 

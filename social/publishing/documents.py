@@ -108,6 +108,15 @@ class Publication(Facts, OfWorkspace):
             ),
             IndexModel([("workspace_id", 1), ("due_at", 1), ("_id", 1)]),
             IndexModel([("post_id", 1), ("account_id", 1)], unique=True),
+            # What must not be, and what seldom is: for the watchdog alone, and of no weight on the way to online.
+            IndexModel(
+                [("due_at", 1)], name="unproven", partialFilterExpression={"state": str(State.ONLINE), "receipts": []}
+            ),
+            IndexModel(
+                [("answered_at", 1)],
+                name="of_parts",
+                partialFilterExpression={"answered_at": {"$type": "date"}, "receipts.1": {"$exists": True}},
+            ),
             IndexModel([("prepare_at", 1)], partialFilterExpression={"prepare_at": {"$type": "date"}}),
             IndexModel(
                 [("account_id", 1), ("answered_at", 1)], partialFilterExpression={"answered_at": {"$type": "date"}}

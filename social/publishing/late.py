@@ -29,6 +29,8 @@ async def pass_by(backing: Backing) -> None:
         passed = await _some(backing)
         if passed:
             missed = sum(each.state is State.MISSED for each in passed)
+            backing.tally.count("publications", State.MISSED, missed)
+            backing.tally.count("publications", State.HELD, len(passed) - missed)
             log.info("publications.late", missed=missed, held=len(passed) - missed)
         if len(passed) < TOGETHER:
             return

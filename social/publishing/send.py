@@ -79,6 +79,7 @@ async def went_out(publication: Facts, receipt: Receipt, backing: Backing) -> No
             await announce([row(changed)], session)
 
     await backing.transaction(body)
+    backing.tally.count("publications", fact["state"])
 
 
 async def _work_off(claim: Claim, backing: Backing) -> None:

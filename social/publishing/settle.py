@@ -158,3 +158,4 @@ async def _written(step: Step, publication: Publication, work: Work, backing: Ba
             await announce([row(changed)], session)
 
     await backing.transaction(body)
+    backing.tally.count("publications", step.state)

@@ -9,8 +9,11 @@ from social.people.lateness import Lateness
 from social.platforms.contract import Evidence, Realm
 from social.publishing.facts import Facts
 from social.publishing.states import Reason, State
+from social.publishing.waiting import Why, why
+from social.settings import Times
 
 EXCERPT = 140
+USUAL = Times()  # of what is told live, where nobody's settings are at hand: a sentence does not depend on them
 
 
 class PublicationOut(msgspec.Struct, kw_only=True):
@@ -29,6 +32,7 @@ class PublicationOut(msgspec.Struct, kw_only=True):
     realm: Realm
     state: State
     reason: Reason | None
+    why: Why | None  # of what has not ended: what it waits for, and until when or for whom
     due_at: datetime
     wall: str
     zone: str
@@ -56,8 +60,16 @@ class PublicationOut(msgspec.Struct, kw_only=True):
     updated_at: datetime
 
 
-def shown(publication: Facts, thumbnail_url: str | None = None) -> PublicationOut:
-    """`publication` for its workspace's people."""
+def shown(
+    publication: Facts,
+    thumbnail_url: str | None = None,
+    *,
+    present: datetime | None = None,
+    times: Times = USUAL,
+    before: int = 0,
+) -> PublicationOut:
+    """`publication` for its workspace's people, at the instant `present`: that of its last change if none is given.
+    `before`: how many are before it on its account."""
     receipt = publication.receipt
     return PublicationOut(
         id=str(publication.id),
@@ -67,6 +79,7 @@ def shown(publication: Facts, thumbnail_url: str | None = None) -> PublicationOu
         realm=publication.realm,
         state=publication.state,
         reason=publication.reason,
+        why=why(publication, present or publication.updated_at, times, before=before),
         due_at=publication.due_at,
         wall=publication.wall,
         zone=publication.zone,

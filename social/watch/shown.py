@@ -47,6 +47,12 @@ def other(type: str, data: Json, at: str, handle: str | None) -> Text:
     return Text.assemble((clock(at), "dim"), "  ", plain(type).ljust(WIDEST), "  ", plain(f"{name}{role}"))
 
 
+def many(state: str, count: int, at: str) -> Text:
+    """More publications in one state than it is worth naming."""
+    posts = "1 more post" if count == 1 else f"{count} more posts"
+    return Text.assemble((clock(at), "dim"), "  ", (state.ljust(WIDEST), COLOURS.get(state, "")), "  ", posts)
+
+
 def clock(at: str) -> str:
     """An instant (RFC 3339) as the clocks here show it: 2026-11-22 09:30:00."""
     try:

@@ -21,6 +21,10 @@ from social.watch.wanted import Away, CannotWatch, Credentials, Wanted
 
 STANDINGS = "50"  # publications that are told when too much was missed
 PAGE = "100"
+KNOWN = 10_000  # publications of which it is remembered what they are, to name those that are being sent
+FEW = 5  # of a tick that are looked up where that was forgotten
+
+SENDING = "publication.sending"
 
 Notice = Callable[[str], None]
 
@@ -60,12 +64,14 @@ class _Watching:
         self._console = _Lines(file=out, highlight=False, soft_wrap=True, markup=False, emoji=False)
         self._handles: dict[str, str] | None = None
         self._last_at = ""
+        self._known: dict[str, Json] = {}
 
     async def run(self) -> None:
         kept, wanted = self._memory.kept, self._wanted
         workspace = await self._desk.enter(wanted.workspace)
         if wanted.post is not None:
-            await self._desk.get(f"/posts/{wanted.post}")  # or it is said now that there is none
+            post = await self._desk.get(f"/posts/{wanted.post}")  # or it is said now that there is none
+            self._known = {each["id"]: each for each in post["publications"]}
         since = wanted.since
         if since is None and kept.workspace == workspace:
             since = kept.seq
@@ -82,7 +88,12 @@ class _Watching:
         if message.type == "refetch":
             await self._tell_standings(message)
             return
+        if message.type == SENDING:
+            await self._tell_sending(message)
+            return
         self._last_at = message.at or self._last_at
+        if message.type == "publication.changed":
+            self._remember(message.data)
         if self._wanted.post is not None and self._wanted.post != (message.post_id or message.data.get("post_id")):
             return
         if self._wanted.as_json:
@@ -94,6 +105,34 @@ class _Watching:
                 self._handles = None
             handle = await self._handle(message.data) if message.type.startswith("account.") else None
             self._say(shown.other(message.type, message.data, message.at, handle))
+
+    async def _tell_sending(self, message: Message) -> None:
+        """What goes out at this moment; of one post, its own alone. It is fleeting: what comes of it follows."""
+        ids = [str(each) for each in message.data.get("publications", ())]
+        if self._wanted.post is not None:
+            ids = [id for id in ids if self._known.get(id, {}).get("post_id") == self._wanted.post]
+        if not ids:
+            return
+        if self._wanted.as_json:
+            self._say(message.text)
+            return
+        missing = [id for id in ids if id not in self._known]
+        for id in missing[:FEW]:
+            with suppress(Away, CannotWatch):
+                self._remember(await self._desk.get(f"/publications/{id}"))
+        for id in ids:
+            if (data := self._known.get(id)) is not None:
+                sending = data | {"state": "sending", "reason": None}
+                self._say(shown.publication(sending, message.at, await self._handle(data)))
+        if more := len([id for id in ids if id not in self._known]):
+            self._say(shown.many("sending", more, message.at))
+
+    def _remember(self, data: Json) -> None:
+        id = str(data.get("id", ""))
+        self._known.pop(id, None)
+        self._known[id] = {name: data.get(name) for name in ("id", "post_id", "account_id", "excerpt")}
+        if len(self._known) > KNOWN:
+            del self._known[next(iter(self._known))]
 
     async def _tell_standings(self, message: Message) -> None:
         """Where things are, for what happened meanwhile cannot be told any more."""

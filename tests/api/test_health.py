@@ -13,9 +13,11 @@ from social.api.health import ANSWERS_IN, Readiness
 from social.backing import Backing, opened
 from social.moments import now
 from social.platforms.contract import Content
+from social.publishing import lateness, watchdog
 from social.publishing.documents import Publication
 from social.publishing.states import State
 from tests.api.serving import Api, served, with_settings
+from tests.publishing.test_lateness import late
 
 NOWHERE = "127.0.0.1:1"  # nobody listens there
 PROXIED = {"X-Forwarded-For": "203.0.113.9"}
@@ -92,6 +94,34 @@ async def test_the_publication_that_waits_longest_is_named(api: Api) -> None:
     assert set(overdue) == {"state", "next_at", "seconds"}  # and nothing that is somebody's
     assert overdue["state"] == "waiting"
     assert 180 <= overdue["seconds"] < 240
+
+
+async def test_what_must_not_be_is_red_until_it_is_gone(api: Api, backing: Backing) -> None:
+    workspace = (await publication(State.WAITING, now() - timedelta(hours=1))).workspace_id
+    assert (await api.ask("GET", "//health")).json["well"]
+    await watchdog.look(backing)
+
+    red = (await api.ask("GET", "//health")).json
+    await Publication.find({}).delete()
+    await watchdog.look(backing)
+    green = (await api.ask("GET", "//health")).json
+
+    assert not red["well"]
+    ((alarm),) = red["alarms"]
+    assert (alarm["name"], alarm["count"]) == ("overdue", 1)
+    assert alarm["since"]
+    assert str(workspace) not in str(red), "health says nothing that is somebody's"
+    assert (green["well"], green["alarms"]) == (True, [])
+
+
+async def test_lateness_over_all_workspaces_is_in_the_details(api: Api, backing: Backing) -> None:
+    backing.tally.taken()
+    lateness.noted(late(12), State.ONLINE, backing)
+    await lateness.keep(backing)
+
+    told = (await api.ask("GET", "//health")).json["lateness"]
+
+    assert told["hour"] == {"count": 1, "p50_ms": 12, "p90_ms": 12, "p99_ms": 12, "max_ms": 12}
 
 
 async def publication(state: State, next_at: Any) -> Publication:

@@ -276,13 +276,19 @@ async def test_ticks_are_heard_without_a_number_and_are_not_kept(live: Instance,
     caller, stranger = await member(), await member()
     ear, strange = await live.ear(caller), await live.ear(stranger)
     async with asyncio.timeout(5):
-        while "tick" not in {each.get("type") for each in ear.heard}:  # the first may come before the subscription
-            await live.hub.tick(caller.workspace_id, "tick", {"done": 0.5})
+        while "publication.sending" not in {
+            each.get("type") for each in ear.heard
+        }:  # the first may come before the subscription
+            await live.hub.tick(caller.workspace_id, "publication.sending", {"publications": ["p"]})
             await ear.next()
 
     tick = ear.heard[-1]
     assert tick.pop("at").endswith("Z")
-    assert tick == {"workspace": str(caller.workspace_id), "type": "tick", "data": {"done": 0.5}}
+    assert tick == {
+        "workspace": str(caller.workspace_id),
+        "type": "publication.sending",
+        "data": {"publications": ["p"]},
+    }
     await happen(live.backing, stranger.workspace_id, 1)
     assert (await strange.next())["seq"] == 1
     assert (await live.ear(caller)).heard[-1]["seq"] == 0

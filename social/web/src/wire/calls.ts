@@ -102,6 +102,10 @@ export const holds = {
   end: (hold_id: string) => got(api.DELETE("/api/v1/holds/{hold_id}", { params: { path: { hold_id } } })),
 };
 
+export const lateness = {
+  read: () => got(api.GET("/api/v1/lateness")),
+};
+
 export const live = {
   ticket: () => got(api.POST("/api/v1/live/tickets")),
 };

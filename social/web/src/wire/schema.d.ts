@@ -648,6 +648,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/lateness": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** How late things went out */
+        get: operations["ApiV1LatenessRead"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/live/tickets": {
         parameters: {
             query?: never;
@@ -716,6 +733,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/metrics": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** For Prometheus */
+        get: operations["MetricsMetrics"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
 }
 export type webhooks = Record<string, never>;
 export interface components {
@@ -750,6 +784,14 @@ export interface components {
             connected_at: string;
             /** Format: date-time */
             read_at: string;
+        };
+        /** AlarmOut */
+        AlarmOut: {
+            name: string;
+            text: string;
+            count: number;
+            /** Format: date-time */
+            since: string;
         };
         /** Alive */
         Alive: {
@@ -867,6 +909,9 @@ export interface components {
             tasks: string[];
             waiting: number | null;
             overdue: components["schemas"]["Overdue"] | null;
+            well: boolean;
+            alarms: components["schemas"]["AlarmOut"][];
+            lateness: components["schemas"]["Punctuality"] | null;
         };
         /** HealthOut */
         HealthOut: {
@@ -1113,6 +1158,14 @@ export interface components {
             /** @constant */
             kind: "password";
         };
+        /** Percentiles */
+        Percentiles: {
+            count: number;
+            p50_ms: number | null;
+            p90_ms: number | null;
+            p99_ms: number | null;
+            max_ms: number | null;
+        };
         /** PlanIn */
         PlanIn: {
             /** @enum {boolean|null} */
@@ -1216,6 +1269,7 @@ export interface components {
             realm: "live" | "sandbox";
             state: components["schemas"]["State"];
             reason: components["schemas"]["publishing_states_Reason"] | null;
+            why: components["schemas"]["Why"] | null;
             /** Format: date-time */
             due_at: string;
             wall: string;
@@ -1257,6 +1311,7 @@ export interface components {
             realm: "live" | "sandbox";
             state: components["schemas"]["State"];
             reason: components["schemas"]["publishing_states_Reason"] | null;
+            why: components["schemas"]["Why"] | null;
             /** Format: date-time */
             due_at: string;
             wall: string;
@@ -1286,6 +1341,12 @@ export interface components {
             late_ms: number | null;
             /** Format: date-time */
             updated_at: string;
+        };
+        /** Punctuality */
+        Punctuality: {
+            five_minutes: components["schemas"]["Percentiles"];
+            hour: components["schemas"]["Percentiles"];
+            day: components["schemas"]["Percentiles"];
         };
         /** ReadingIn */
         ReadingIn: {
@@ -1423,6 +1484,17 @@ export interface components {
              * @enum {integer}
              */
             fold?: 0 | 1;
+        };
+        /** Why */
+        Why: {
+            code: string;
+            text: string;
+            expected: string | null;
+            /**
+             * @default time
+             * @enum {string}
+             */
+            by?: "time" | "person";
         };
         /** WorkspaceOut */
         WorkspaceOut: {
@@ -3469,6 +3541,29 @@ export interface operations {
             };
         };
     };
+    ApiV1LatenessRead: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The id of the workspace to act in, one of yours (`GET /me` lists them). Without it: the one joined first. */
+                "Social-Workspace"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Punctuality"];
+                };
+            };
+        };
+    };
     ApiV1LiveTicketsIssue: {
         parameters: {
             query?: never;
@@ -3553,6 +3648,29 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Ready"];
+                };
+            };
+        };
+    };
+    MetricsMetrics: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The id of the workspace to act in, one of yours (`GET /me` lists them). Without it: the one joined first. */
+                "Social-Workspace"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/plain": string;
                 };
             };
         };

@@ -25,6 +25,7 @@ export type Role = Schemas["Role"];
 
 /** How late a post may go out: without minutes whenever it can. */
 export type Lateness = Schemas["Lateness"];
+export type Punctuality = Schemas["Punctuality"];
 
 export type HoldOut = Schemas["HoldOut"];
 export type HoldIn = Partial<Schemas["HoldIn"]>;
