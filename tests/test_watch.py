@@ -117,8 +117,9 @@ async def test_it_sees_a_post_go_out_and_leaves_no_session(
     account = await ada.connect(sandbox)
     since = str(await newest(ada))
     with Watch(tmp_path, "--url", product.url, "--since", since, **KNOWN) as watch:
-        post = await ada.plan(await ada.write("a new bakery\x1b[31m\nopens", account["id"]), now=True)
-        await ada.until(post, "online")
+        draft = await ada.write("a new bakery\x1b[31m\nopens", account["id"])
+        await watch.until(lambda: watch.lines)  # what is fleeting is heard by who listens already
+        await ada.until(await ada.plan(draft, now=True), "online")
         await watch.until(lambda: any("  online " in line for line in watch.lines))
 
         assert watch.interrupt() == 0
@@ -176,6 +177,7 @@ async def test_it_can_keep_to_one_post(product: Product, ada: Person, sandbox: S
     draft, other = await ada.write("this one", account["id"]), await ada.write("another", account["id"])
     words = ("--url", product.url, "--json", "--since", "0", "--post", draft["id"])
     with Watch(tmp_path, *words, **KNOWN) as watch:
+        await watch.until(lambda: watch.lines)
         for post in (other, draft):
             await ada.until(await ada.plan(post, now=True), "online")
         await watch.until(lambda: _online(watch, draft))
