@@ -1,0 +1,61 @@
+"""People change their minds at every moment: who is told that it was cancelled or changed can rely on it."""
+
+import asyncio
+import random
+from collections.abc import Callable
+
+import pytest
+
+from tests.faults.conftest import Scenes
+from tests.faults.ledger import Figures
+from tests.faults.scene import Scene, soon
+
+Report = Callable[..., Figures]
+TOGETHER = 12
+
+
+@pytest.mark.rows("F43")
+@pytest.mark.timeout(600)
+async def test_what_was_cancelled_or_changed_in_time_never_goes_out_as_it_was_and_else_one_is_told(
+    stage: Scenes, size: Callable[[int, int], int], report: Report
+) -> None:
+    scene, chance = await stage(accounts=TOGETHER, platforms=("mastodon",)), random.Random(43)
+    scene.started()
+    scene.started()
+    outcomes: list[tuple[str, str, bool]] = []
+    for turn in range(size(4, 40)):
+        posts = [
+            await scene.plan(f"turn {turn} number {number}", number, at=soon(2.0)) for number in range(TOGETHER)
+        ]
+        outcomes += await asyncio.gather(*(changed(scene, post, chance) for post in posts))
+
+    figures = await scene.ledger.at_rest(30)
+    there = scene.ledger.times_there([text for text, _, _ in outcomes] + [f"{text}, changed" for text, _, _ in outcomes])
+    violations = 0
+    for text, what, taken in outcomes:
+        if what == "cancel":
+            violations += there[text] != (0 if taken else 1)
+        else:
+            violations += (there[text], there[f"{text}, changed"]) != ((0, 1) if taken else (1, 0))
+    counted = await scene.ledger.counted(len(outcomes))
+    counted.lost -= sum(taken for _, what, taken in outcomes if what == "edit")  # they are there with other words
+    report(counted, violations=violations, rest_s=figures)
+    assert violations == 0
+    assert {taken for _, _, taken in outcomes} == {True, False}, "all were in time, or none"
+
+
+async def changed(scene: Scene, post: dict[str, object], chance: random.Random) -> tuple[str, str, bool]:
+    """Cancels or changes a post about when it is due; its words, what was done, and whether it was taken."""
+    publication, text = post["publications"][0], str(post["text"])  # type: ignore[index]
+    what, moment = chance.choice(["cancel", "edit"]), chance.uniform(0.7, 1.2)
+    await asyncio.sleep(moment)
+    try:
+        if what == "cancel":
+            await scene.person.ask("DELETE", f"/posts/{post['id']}/plan")
+        else:
+            body = {"text": f"{text}, changed", "revision": post["revision"], "accounts": [publication["account_id"]]}
+            await scene.person.ask("PUT", f"/posts/{post['id']}", json=body)
+    except AssertionError as refused:
+        assert " 409 " in str(refused), refused
+        return text, what, False
+    return text, what, True
