@@ -51,7 +51,7 @@ async def changed(scene: Scene, post: dict[str, object], chance: random.Random) 
     await asyncio.sleep(moment)
     try:
         if what == "cancel":
-            await scene.person.ask("DELETE", f"/posts/{post['id']}/plan")
+            await scene.person.ask("DELETE", f"/posts/{post['id']}/plan", params={"revision": str(post["revision"])})
         else:
             body = {"text": f"{text}, changed", "revision": post["revision"], "accounts": [publication["account_id"]]}
             await scene.person.ask("PUT", f"/posts/{post['id']}", json=body)

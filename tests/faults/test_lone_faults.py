@@ -20,6 +20,8 @@ from tests.servers.sandbox import Sandbox
 
 Report = Callable[..., Figures]
 MEMORY = Path("/sys/fs/cgroup/memory")
+NONCE = 401  # with it a Bluesky server hands out what the same call then proves itself by
+LITTLE = 64 * 1024  # bytes that it may have beyond what it has already
 
 
 @pytest.mark.rows("F40")
@@ -57,9 +59,9 @@ async def test_an_instance_that_is_killed_for_its_memory_leaves_nothing_lost_or_
         scene.started()
         await scene.plan("before")
         await scene.ledger.at_rest(20)
-        (group / "cgroup.procs").write_text(str(victim.process._child.pid))  # type: ignore[attr-defined]
-        (group / "memory.limit_in_bytes").write_text(str(1 << 20))
+        (group / "memory.limit_in_bytes").write_text(str(LITTLE))
         (group / "memory.swappiness").write_text("0")
+        (group / "cgroup.procs").write_text(str(victim.process._child.pid))  # type: ignore[attr-defined]
         for number in range(30):
             await scene.plan(f"too much {number}", number % 3)
             if victim.process.poll() is not None:
@@ -81,6 +83,8 @@ def little_memory() -> Iterator[Path]:
     try:
         yield group
     finally:
+        for pid in (group / "cgroup.procs").read_text().split():
+            (MEMORY / "cgroup.procs").write_text(pid)
         group.rmdir()
 
 
@@ -163,7 +167,7 @@ async def test_hints_that_come_five_times_out_of_order_or_for_nothing_cause_no_c
             post = await scene.plan(f"hinted {number}", at=soon(1.5))
             await hint(5)
             if number == 3:
-                await scene.person.ask("DELETE", f"/posts/{post['id']}")
+                await scene.person.ask("DELETE", f"/posts/{post['id']}", params={"revision": post["revision"]})
         await asyncio.gather(*(hint(5) for _ in range(5)))
         await scene.ledger.at_rest(20)
         await hint(5)
@@ -173,7 +177,8 @@ async def test_hints_that_come_five_times_out_of_order_or_for_nothing_cause_no_c
         await connection.aclose()
 
     assert scene.ledger.times_there(["hinted 3"]) == {"hinted 3": 0}
-    assert len(publishing_calls(scene)) == 4 * len(PLATFORMS) == len(scene.ledger.live())
+    calls = [each for each in publishing_calls(scene) if each["status"] != NONCE]
+    assert len(calls) == 4 * len(PLATFORMS) == len(scene.ledger.live())
     figures = await scene.ledger.counted(50)
     figures.lost -= len(PLATFORMS)  # the deleted ones are gone from the database, as they should be
     report(figures)

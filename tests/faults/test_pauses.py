@@ -45,7 +45,8 @@ async def test_paused_at_any_point_for_longer_than_lease_and_settle_time_nothing
     stage: Scenes, settings: Settings, size: Callable[[int, int], int], report: Report
 ) -> None:
     times, scene = settings.times, await stage()
-    for point in POINTS[: size(2, len(POINTS))] if size(0, 1) == 0 else POINTS:
+    points = POINTS[: size(2, len(POINTS))]
+    for point in points:
         sleeper = scene.instance().start(ready=False, SOCIAL_TEST_CRASH_AT=f"pause:{point}")
         await scene.plan(f"paused when {point}")
         await stopped(sleeper)
@@ -57,7 +58,7 @@ async def test_paused_at_any_point_for_longer_than_lease_and_settle_time_nothing
         other.kill()
 
     scene.started()
-    report(await scene.concluded(len(POINTS)))
+    report(await scene.concluded(len(points)))
     assert {state for _, state, _ in await scene.states()} == {"online"}
 
 
