@@ -10,7 +10,7 @@ from collections.abc import Callable
 import pytest
 
 from tests.faults.conftest import Scenes
-from tests.faults.ledger import Figures
+from tests.faults.ledger import AT_REST, Figures
 from tests.faults.scene import PLATFORMS, Scene
 from tests.servers.product import Product
 
@@ -30,20 +30,33 @@ class Mortal:
         self._product = product
         self._chance = chance
         self.deaths = 0
+        self._starts = 0  # as the log told before this life
 
     async def live(self, enough: Callable[[], bool]) -> None:
         """Dies and is started again until it is `enough`; then lives."""
         while not enough():
             at = self._chance.choice([f"{point}{part}%{odds}" for point in POINTS for part, odds in PARTS] + ["any"])
+            self._starts = self._said()
             await asyncio.to_thread(self._product.start, ready=False, SOCIAL_TEST_CRASH_AT=at)
             patience = self._chance.uniform(0.5, 1.5) if at == "any" else 1.5
-            until = time.monotonic() + patience
-            while self._product.process.poll() is None and time.monotonic() < until:
-                await asyncio.sleep(0.02)
-            if self._product.process.poll() is None:
-                self._product.kill()
+            await self._until_dead(patience)
             self.deaths += 1
         await asyncio.to_thread(self._product.start, ready=False)
+
+    def _said(self) -> int:
+        log = self._product.log
+        return log.read_text().count("instance.started") if log.exists() else 0
+
+    async def _until_dead(self, patience: float) -> None:
+        """Waits until it has died by itself; kills it `patience` seconds after it began to work."""
+        until = float("inf")
+        starts = self._starts + 1
+        while self._product.process.poll() is None and time.monotonic() < until:
+            if until == float("inf") and self._said() >= starts:
+                until = time.monotonic() + patience
+            await asyncio.sleep(0.02)
+        if self._product.process.poll() is None:
+            self._product.kill()
 
 
 @pytest.mark.rows("F1", "F2", "F3", "F4", "F5", "F7")
@@ -65,6 +78,7 @@ async def test_instances_killed_at_random_points_under_a_trickle_lose_nothing_an
     await trickling
     recovery = await scene.ledger.at_rest(60)
 
+    print([each for each in await scene.states() if each[1] not in AT_REST])
     figures = report(await scene.ledger.counted(died()), seed=seed, recovery_s=recovery)
     assert figures.settled >= 0.99 * (figures.unknown - figures.parked)
     assert figures.parked < 0.05 * figures.accepted, "hardly anything was left to be settled"
