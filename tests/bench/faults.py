@@ -17,7 +17,18 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).parents[2]
-ADDED_UP = ("faults", "accepted", "lost", "doubled", "stuck", "failed_but_live", "early", "unknown", "settled", "parked")
+ADDED_UP = (
+    "faults",
+    "accepted",
+    "lost",
+    "doubled",
+    "stuck",
+    "failed_but_live",
+    "early",
+    "unknown",
+    "settled",
+    "parked",
+)
 FULL, ROWS = "FAULTS_FULL", "FAULTS_ROWS"
 
 
@@ -33,7 +44,7 @@ async def run(args: argparse.Namespace) -> dict[str, Any]:
     with tempfile.TemporaryDirectory() as folder:
         report = Path(folder) / "report.xml"
         await _tested(report, {ROWS: args.rows} | ({FULL: "1"} if args.full else {}))
-        cases = list(ET.parse(report).getroot().iter("testcase"))  # noqa: S314 - pytest's own
+        cases = list(ET.parse(report).getroot().iter("testcase"))
     return summed(cases) | {"seconds": round(time.monotonic() - began, 1)}
 
 

@@ -34,6 +34,10 @@ class _Popen:
         self._child = child
 
     @property
+    def pid(self) -> int:
+        return int(self._child.pid or 0)
+
+    @property
     def returncode(self) -> int | None:
         return self._child.exitcode
 
@@ -47,7 +51,7 @@ class _Popen:
         return self._child.exitcode
 
     def send_signal(self, number: signal.Signals) -> None:
-        os.kill(int(self._child.pid or 0), number)
+        os.kill(self.pid, number)
 
     def kill(self) -> None:
         self._child.kill()

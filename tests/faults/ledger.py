@@ -1,4 +1,4 @@
-"""What was promised against what is there: publications that were accepted, counted at the platform and nowhere else."""
+"""What was promised against what is there: accepted publications, counted at the platform and nowhere else."""
 
 import asyncio
 import time

@@ -36,6 +36,7 @@ class Scene:
     folder: Path
     sandbox: Sandbox
     person: Person
+    session: aiohttp.ClientSession
     db: Any
     door: Product  # answers the API, and sends nothing
     ledger: Ledger
@@ -55,6 +56,13 @@ class Scene:
         """One more that sends, started."""
         return self.instance().start(ready=False, **env)
 
+    async def tried(self, method: str, path: str, **given: Any) -> tuple[int, Any]:
+        """One call of the person's, whatever comes of it: status and decoded answer."""
+        headers = {"Social-Client": "tests", "Authorization": f"Bearer {self.person.token}"} | given.pop("headers", {})
+        url = f"{self.door.url}/api/v1{path}"
+        async with self.session.request(method, url, headers=headers, **given) as answer:
+            return answer.status, await answer.json(content_type=None)
+
     async def connect(self, accounts: int, platforms: Sequence[str] = PLATFORMS) -> None:
         """Connects so many accounts on each platform."""
         for platform in platforms:
@@ -67,7 +75,9 @@ class Scene:
     ) -> Json:
         """A post on the `number`th account of each platform, planned for now or `when`. The planned post."""
         chosen = [
-            id_ for (platform, of), id_ in self.accounts.items() if of == number and platform in (platforms or PLATFORMS)
+            id_
+            for (platform, of), id_ in self.accounts.items()
+            if of == number and platform in (platforms or PLATFORMS)
         ]
         thread = [{"text": each} for each in parts]
         draft = await self.person.ask("POST", "/posts", json={"text": text, "thread": thread, "accounts": chosen})
@@ -131,6 +141,7 @@ async def scene(
                 folder=folder,
                 sandbox=sandbox,
                 person=person,
+                session=session,
                 db=db,
                 door=door,
                 ledger=Ledger(sandbox, db),

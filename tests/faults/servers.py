@@ -143,7 +143,7 @@ class ReplicaSet:
     def __init__(self, folder: Path, members: int = 3, groups: Sequence[int] = ()) -> None:
         """`groups`: the system's group of each member, by which a firewall tells them apart."""
         self.members = [Mongod(folder / f"mongod-{number}") for number in range(members)]
-        self._groups = groups
+        self.groups = groups
 
     @property
     def url(self) -> str:
@@ -154,7 +154,7 @@ class ReplicaSet:
     def start(self) -> Self:
         """Returns once there is a primary."""
         for number, member in enumerate(self.members):
-            member.start(self._groups[number] if self._groups else None)
+            member.start(self.groups[number] if self.groups else None)
         for member in self.members:
             with member.client(READY_WITHIN) as client:
                 client.admin.command("ping")

@@ -122,9 +122,11 @@ async def test_what_is_planned_by_the_wall_clock_keeps_its_hour_over_a_change_of
     assert datetime.fromisoformat(gap["publications"][0]["due_at"]).astimezone(BERLIN).hour == 3
     instants = [
         datetime.fromisoformat(
-            (await scene.plan(f"twice {fold}", wall=f"{last_sunday(year, 10)}T02:30:00", zone="Europe/Berlin", fold=fold))[
-                "publications"
-            ][0]["due_at"]
+            (
+                await scene.plan(
+                    f"twice {fold}", wall=f"{last_sunday(year, 10)}T02:30:00", zone="Europe/Berlin", fold=fold
+                )
+            )["publications"][0]["due_at"]
         )
         for fold in (0, 1)
     ]

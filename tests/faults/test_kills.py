@@ -65,7 +65,7 @@ async def test_instances_killed_at_random_points_under_a_trickle_lose_nothing_an
     stage: Scenes, size: Callable[[int, int], int], report: Report
 ) -> None:
     kills = size(200, 2000)
-    seed = int(os.environ.get(SEED, 0)) or random.SystemRandom().randrange(10**6)
+    seed = int(os.environ.get(SEED, "0")) or random.SystemRandom().randrange(10**6)
     print(f"{SEED}={seed}")
     chance, scene = random.Random(seed), await stage(accounts=ACCOUNTS)
     mortals = [Mortal(scene.instance(), random.Random(chance.random())) for _ in range(3)]

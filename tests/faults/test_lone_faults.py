@@ -61,7 +61,7 @@ async def test_an_instance_that_is_killed_for_its_memory_leaves_nothing_lost_or_
         await scene.ledger.at_rest(20)
         (group / "memory.limit_in_bytes").write_text(str(LITTLE))
         (group / "memory.swappiness").write_text("0")
-        (group / "cgroup.procs").write_text(str(victim.process._child.pid))  # type: ignore[attr-defined]
+        (group / "cgroup.procs").write_text(str(victim.process.pid))
         for number in range(30):
             await scene.plan(f"too much {number}", number % 3)
             if victim.process.poll() is not None:
@@ -108,7 +108,7 @@ async def test_killed_while_a_picture_is_handed_in_the_post_goes_out_once_and_wi
                 json={"text": "a picture", "media": [{"id": media["id"]}], "accounts": list(scene.accounts.values())},
             )
             scene.ledger.accept(await scene.person.plan(draft, at=soon(6)))
-            while wire.towards - before < 10_000:  # noqa: ASYNC110 - of another thread
+            while wire.towards - before < 10_000:
                 await asyncio.sleep(0.01)
             first.kill()
             wire.trouble()

@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 import msgspec
 import pytest
@@ -21,12 +22,11 @@ HOLDS_BACK = 3.0  # seconds for which a pausing instance is left asleep beyond i
 
 async def stopped(product: Product, within: float = 15) -> None:
     """Waits until the process stands still."""
-    pid = product.process._child.pid  # type: ignore[attr-defined]
+    pid = product.process.pid
     deadline = time.monotonic() + within
     while time.monotonic() < deadline:
-        with open(f"/proc/{pid}/stat") as stat:  # noqa: ASYNC230 - no disk is behind it
-            if stat.read().rpartition(")")[2].split()[0] == "T":
-                return
+        if Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "T":
+            return
         await asyncio.sleep(0.02)
     raise AssertionError("it never stood still")
 
