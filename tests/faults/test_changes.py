@@ -2,13 +2,14 @@
 
 import asyncio
 import random
+import time
 from collections.abc import Callable
 
 import pytest
 
 from tests.faults.conftest import Scenes
 from tests.faults.ledger import Figures
-from tests.faults.scene import Json, Scene, soon
+from tests.faults.scene import Json, Scene, instant, soon
 
 Report = Callable[..., Figures]
 TOGETHER = 12
@@ -24,7 +25,7 @@ async def test_what_was_cancelled_or_changed_in_time_never_goes_out_as_it_was_an
     scene.started()
     outcomes: list[tuple[str, str, bool]] = []
     for turn in range(size(4, 40)):
-        posts = [await scene.plan(f"turn {turn} number {number}", number, at=soon(2.0)) for number in range(TOGETHER)]
+        posts = [await scene.plan(f"turn {turn} number {number}", number, at=soon(4)) for number in range(TOGETHER)]
         outcomes += await asyncio.gather(*(changed(scene, post, chance) for post in posts))
 
     rested = await scene.ledger.at_rest(30)
@@ -46,8 +47,8 @@ async def test_what_was_cancelled_or_changed_in_time_never_goes_out_as_it_was_an
 async def changed(scene: Scene, post: Json, chance: random.Random) -> tuple[str, str, bool]:
     """Cancels or changes a post about when it is due; its words, what was done, and whether it was taken."""
     publication, text = post["publications"][0], str(post["text"])
-    what, moment = chance.choice(["cancel", "edit"]), chance.uniform(0.7, 1.2)
-    await asyncio.sleep(moment)
+    what, moment = chance.choice(["cancel", "edit"]), instant(publication["due_at"]) + chance.uniform(-0.2, 0.3)
+    await asyncio.sleep(max(0.0, moment - time.time()))
     if what == "cancel":
         status, said = await scene.tried("DELETE", f"/posts/{post['id']}/plan", params={"revision": post["revision"]})
     else:

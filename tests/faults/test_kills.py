@@ -107,7 +107,7 @@ async def test_every_pair_and_triple_of_kills_in_one_publication_s_life_leaves_i
     stage: Scenes, size: Callable[[int, int], int], report: Report
 ) -> None:
     every = schedules()
-    chosen = every[:: max(1, len(every) // size(6, len(every)))]
+    chosen = every[:: max(1, len(every) // size(4, len(every)))]
     scene = await stage(accounts=1)
     for number, schedule in enumerate(chosen):
         await _killed_in_turn(scene, f"schedule {number}", schedule)
