@@ -8,6 +8,7 @@ import sys
 from multiprocessing.context import ForkServerProcess
 from typing import Self
 
+from social.embedded.child import dies_with
 from tests.servers.product import Product
 
 FORKS = multiprocessing.get_context("forkserver")
@@ -58,6 +59,7 @@ class _Popen:
 
 
 def _serve(env: dict[str, str], log: str) -> None:
+    dies_with(os.getppid(), signal.SIGKILL)()  # a test run that is killed leaves nothing running
     os.setsid()
     with open(log, "ab") as file:
         os.dup2(file.fileno(), 1)

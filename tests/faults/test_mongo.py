@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import secrets
 import shutil
 import subprocess
 import time
@@ -235,7 +236,7 @@ async def test_when_mongo_s_disk_is_full_it_is_said_and_with_space_again_all_goe
             for number in range(5):
                 await scene.plan(f"before {number}")
             fill(disk / "filler")
-            await eventually_away(scene)
+            await eventually_away(scene, replicas.members[0])
 
             member = replicas.members[0]
             if member.process.poll() is None:
@@ -274,16 +275,18 @@ def fill(file: Path) -> None:
             pass
 
 
-async def eventually_away(scene: Scene) -> None:
+async def eventually_away(scene: Scene, member: Mongod) -> None:
     """Plans until the database cannot take it any more; what is planned then is answered with 503, and the instance
     says that it is not ready."""
     async with aiohttp.ClientSession() as session:
         for number in range(400):
-            text = f"filling {number} " + "x" * 200
+            text = f"filling {number} {secrets.token_hex(1000)}"  # which no compression makes small
             status, said = await scene.tried("POST", "/posts", json={"text": text, "accounts": []})
             assert status in {201, 503}, said
             if status == 503:
                 break
+            if number % 20 == 0:
+                await elsewhere(checkpoint, member)
         else:
             raise AssertionError("a full disk bothered nobody")
         deadline = time.monotonic() + 15
@@ -293,6 +296,12 @@ async def eventually_away(scene: Scene) -> None:
                     return
             await asyncio.sleep(0.1)
     raise AssertionError("it still says that it is ready")
+
+
+def checkpoint(member: Mongod) -> None:
+    """Has everything written to the disk that is in memory; where there is no space that is the end of it."""
+    with suppress(PyMongoError), member.client() as client:
+        client.admin.command("fsync")
 
 
 async def ready_again(scene: Scene) -> None:
