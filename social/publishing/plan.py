@@ -78,7 +78,7 @@ async def save(caller: Caller, post_id: str, revision: int, written: Written, ba
     states = {each.state for each in await Publication.of_post(caller, post.id)}
     if states <= set(FINAL):
         if State.ONLINE in states:
-            raise Conflict("This post has gone out and can no longer be edited. Make a copy to write it anew.")
+            raise _gone_out()
         await known(caller, written)  # it failed everywhere: written anew it is a draft, to be planned again
         return await _changed(post, revision, _writing(written) | {"draft": True, "plan": None}, {}, backing)
     contents = await fitting(caller, written)
@@ -154,6 +154,10 @@ async def writable(caller: Caller, post_id: str) -> Post:
 # What a change is made of
 
 
+def _gone_out() -> Conflict:
+    return Conflict("This post has gone out and can no longer be edited. Make a copy to write it anew.")
+
+
 async def _changed(
     post: Post,
     revision: int,
@@ -176,6 +180,9 @@ async def _changed(
         ).to_list()
         if changes.get("draft") and any(each.state not in FINAL for each in present):
             raise Conflict("It was tried again just now. Look at it again, then save.", stale=True)
+        states = {each.state for each in present}
+        if to is None and contents and states <= set(FINAL) and State.ONLINE in states:
+            raise _gone_out()  # a moment ago
         if to is None and contents and (begun := next((each for each in present if each.partly_online), None)):
             raise partly_online(begun)
         there = {publication.account_id: publication for publication in present}

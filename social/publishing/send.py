@@ -3,6 +3,7 @@ step may be the process's last; section 5 of the protocol says what the next own
 
 import asyncio
 import os
+import random
 import signal
 from collections.abc import Awaitable, Sequence
 from dataclasses import replace
@@ -63,9 +64,15 @@ def crash_here(point: str, backing: Backing, part: int = 0) -> None:
     """Ends the process as SIGKILL does if the settings name this point. How tests crash it at every step.
 
     For the first part the point is the step's name; for the second one of a thread it is that and ":2", and so on.
+    "pause:" before it stops the process as SIGSTOP does instead; "%0.1" behind it lets nine of ten pass.
     """
-    if backing.settings.crash_at == (f"{point}:{part + 1}" if part else point):
-        os.kill(os.getpid(), signal.SIGKILL)
+    if backing.settings.crash_at is None:
+        return
+    at, _, chance = backing.settings.crash_at.partition("%")
+    if at.removeprefix("pause:") != (f"{point}:{part + 1}" if part else point):
+        return
+    if not chance or random.random() < float(chance):  # noqa: S311 - a dice, not a secret
+        os.kill(os.getpid(), signal.SIGSTOP if at.startswith("pause:") else signal.SIGKILL)
 
 
 async def went_out(publication: Facts, receipt: Receipt, backing: Backing) -> None:

@@ -8,6 +8,7 @@ import sys
 from multiprocessing.context import ForkServerProcess
 from typing import Self
 
+from social.embedded.child import dies_with
 from tests.servers.product import Product
 
 FORKS = multiprocessing.get_context("forkserver")
@@ -34,6 +35,10 @@ class _Popen:
         self._child = child
 
     @property
+    def pid(self) -> int:
+        return int(self._child.pid or 0)
+
+    @property
     def returncode(self) -> int | None:
         return self._child.exitcode
 
@@ -47,13 +52,14 @@ class _Popen:
         return self._child.exitcode
 
     def send_signal(self, number: signal.Signals) -> None:
-        os.kill(int(self._child.pid or 0), number)
+        os.kill(self.pid, number)
 
     def kill(self) -> None:
         self._child.kill()
 
 
 def _serve(env: dict[str, str], log: str) -> None:
+    dies_with(os.getppid(), signal.SIGKILL)()  # a test run that is killed leaves nothing running
     os.setsid()
     with open(log, "ab") as file:
         os.dup2(file.fileno(), 1)

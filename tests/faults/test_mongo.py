@@ -1,0 +1,316 @@
+"""Mongo stepped down, killed, cut in two, paused and out of space: what was acknowledged is kept and goes out once."""
+
+import asyncio
+import os
+import secrets
+import shutil
+import subprocess
+import time
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import msgspec
+import pytest
+from pymongo import AsyncMongoClient
+from pymongo.errors import PyMongoError
+
+from social.settings import Settings
+from tests.faults.conftest import Scenes
+from tests.faults.ledger import Figures
+from tests.faults.scene import Scene
+from tests.faults.servers import Mongod, ReplicaSet, elsewhere
+from tests.faults.wire import Wire
+
+Report = Callable[..., Figures]
+GROUP = 61_000  # of the first member; nobody else's on any machine of ours
+PATIENT = 2.0  # seconds within which the API says that Mongo is away
+
+
+@pytest.fixture
+async def replicas(tmp_path: Path) -> AsyncIterator[ReplicaSet]:
+    """Three members that elect within two seconds."""
+    first = GROUP + 4 * (os.getpid() % 1000)
+    with ReplicaSet(tmp_path / "set", groups=[first, first + 1, first + 2]) as replicas:
+        yield await elsewhere(replicas.start)
+
+
+class Planner:
+    """Somebody who goes on planning posts whatever Mongo does, and repeats what was not answered with the same key."""
+
+    def __init__(self, scene: Scene) -> None:
+        self._scene = scene
+        self.refused = 0
+        self.errors: list[int] = []
+        self.gap = 0.0  # the longest time without an acknowledgement
+
+    async def plan(self, posts: int, every: float = 0.15) -> None:
+        """Plans so many, one after another."""
+        scene, answered = self._scene, time.monotonic()
+        ids = [account for (_, number), account in scene.accounts.items() if number == 0]
+        for number in range(posts):
+            text = f"through it all {number}"
+            draft = await self._ask("POST", "/posts", f"draft-{number}", {"text": text, "accounts": ids})
+            post = await self._ask(
+                "PUT", f"/posts/{draft['id']}/plan", f"plan-{number}", {"revision": draft["revision"], "now": True}
+            )
+            scene.ledger.accept(post)
+            self.gap, answered = max(self.gap, time.monotonic() - answered), time.monotonic()
+            await asyncio.sleep(every)
+
+    async def _ask(self, method: str, path: str, key: str, body: Any) -> Any:
+        deadline = time.monotonic() + 40
+        while True:
+            status, said = await self._scene.tried(method, path, json=body, headers={"Idempotency-Key": key})
+            if status < 300:
+                return said
+            self.refused += 1
+            assert status in {409, 503}, said  # 409: the first of the repeats is still under way
+            assert time.monotonic() < deadline, said
+            await asyncio.sleep(0.2)
+
+
+async def through(scene: Scene, trouble: Callable[[], Any], posts: int) -> Planner:
+    """Plans posts with two instances at work, with `trouble` in the midst."""
+    scene.started()
+    scene.started()
+    planner = Planner(scene)
+    planning = asyncio.create_task(planner.plan(posts))
+    await asyncio.sleep(1.5)
+    await elsewhere(trouble)
+    await planning
+    return planner
+
+
+@pytest.mark.rows("F22")
+async def test_while_the_primary_steps_down_what_was_acknowledged_is_kept(
+    stage: Scenes, settings: Settings, replicas: ReplicaSet, size: Callable[[int, int], int], report: Report
+) -> None:
+    scene = await stage(msgspec.structs.replace(settings, mongo_url=replicas.url))
+
+    def step_down() -> None:
+        with replicas.primary().client() as client, suppress(PyMongoError):
+            client.admin.command("replSetStepDown", 5, secondaryCatchUpPeriodSecs=3)
+        replicas.primary()
+
+    planner = await through(scene, step_down, size(20, 300))
+
+    report(await scene.concluded(1, 40), gap_s=planner.gap, errors=planner.refused)
+    await each_once(scene)
+
+
+@pytest.mark.rows("F23")
+async def test_when_the_primary_is_killed_no_acknowledged_write_is_lost_and_no_repeat_doubles(
+    stage: Scenes, settings: Settings, replicas: ReplicaSet, size: Callable[[int, int], int], report: Report
+) -> None:
+    scene = await stage(msgspec.structs.replace(settings, mongo_url=replicas.url))
+
+    def kill() -> None:
+        primary = replicas.primary()
+        primary.kill()
+        replicas.primary(other_than=primary)
+
+    planner = await through(scene, kill, size(20, 300))
+
+    report(await scene.concluded(1, 40), gap_s=planner.gap, errors=planner.refused)
+    await each_once(scene)
+
+
+@pytest.mark.rows("F24")
+async def test_a_primary_cut_off_from_the_majority_decides_nothing(
+    stage: Scenes, settings: Settings, replicas: ReplicaSet, size: Callable[[int, int], int], report: Report
+) -> None:
+    if shutil.which("iptables") is None:
+        pytest.skip("iptables is missing: apt-get install iptables")
+    scene = await stage(msgspec.structs.replace(settings, mongo_url=replicas.url))
+    old = replicas.primary()
+
+    with cut_off(replicas, old) as cut:
+        planner = await through(scene, lambda: (cut(), replicas.primary(other_than=old)), size(20, 300))
+        await scene.ledger.at_rest(40)
+
+    report(await scene.concluded(1, 40), gap_s=planner.gap, errors=planner.refused)
+    await each_once(scene)
+
+
+@contextmanager
+def cut_off(replicas: ReplicaSet, member: Mongod) -> Iterator[Callable[[], None]]:
+    """Gives what drops every packet between `member` and the others, both ways; clients reach them all. Undone at the
+    end."""
+    groups = dict(zip(map(id, replicas.members), replicas.groups, strict=True))
+    rules = []
+    for other in replicas.members:
+        if other is not member:
+            for group, port in ((groups[id(other)], member.port), (groups[id(member)], other.port)):
+                of_whom = ["-m", "owner", "--gid-owner", str(group)]
+                rules.append(["OUTPUT", "-p", "tcp", "--dport", str(port), *of_whom, "-j", "DROP"])
+    done: list[list[str]] = []
+
+    def cut() -> None:
+        for rule in rules:
+            subprocess.run(["iptables", "-w", "-A", *rule], check=True, capture_output=True)
+            done.append(rule)
+
+    try:
+        yield cut
+    finally:
+        for rule in done:
+            subprocess.run(["iptables", "-w", "-D", *rule], check=True, capture_output=True)
+
+
+async def each_once(scene: Scene) -> None:
+    """Every post is there once for each account, and there is no publication that nobody asked for."""
+    publications = await scene.ledger.publications()
+    assert {each["state"] for each in publications} == {"online"}, await scene.states()
+    assert len(publications) == len(scene.ledger)
+    assert len(scene.ledger.live()) == len(scene.ledger)
+
+
+@pytest.mark.rows("F25")
+@pytest.mark.xfail(reason="a call to a paused Mongo is given up after 10 s, and not after 2", strict=True)
+async def test_while_mongo_is_paused_the_api_says_so_at_once_and_its_pool_stays_bounded(
+    stage: Scenes, settings: Settings, tmp_path: Path, size: Callable[[int, int], int], report: Report
+) -> None:
+    with ReplicaSet(tmp_path / "set", members=1) as replicas, Wire(replicas.members[0].port) as wire:
+        await elsewhere(replicas.start)
+        url = f"mongodb://127.0.0.1:{wire.port}/?directConnection=true"
+        scene = await stage(msgspec.structs.replace(settings, mongo_url=url))
+        scene.started()
+        before = wire.connections
+
+        replicas.members[0].pause()
+        try:
+            answers, lags = await asked_for(scene, size(6, 30))
+        finally:
+            replicas.members[0].resume()
+        opened = wire.connections - before
+        await scene.plan("after the pause")
+
+        slowest = max(took for _, took in answers)
+        report(await scene.concluded(1), api_s_max=slowest, loop_lag_ms=1000 * max(lags), connections=opened)
+        assert {status for status, _ in answers} == {503}
+        assert slowest <= PATIENT + 0.5
+        assert max(lags) < 0.5, "on a busy machine; the loop itself is held to 0.1 s"
+        assert opened <= 60
+
+
+async def asked_for(scene: Scene, seconds: float) -> tuple[list[tuple[int, float]], list[float]]:
+    """Five clients ask for posts again and again; status and seconds of each answer, and how long the process took to
+    say that it lives."""
+    answers, lags = list[tuple[int, float]](), list[float]()
+    headers = {"Authorization": f"Bearer {scene.person.token}"}
+    end = time.monotonic() + seconds
+
+    async def ask(session: aiohttp.ClientSession) -> None:
+        while time.monotonic() < end:
+            began = time.monotonic()
+            async with session.get(f"{scene.door.url}/api/v1/posts", headers=headers) as answer:
+                answers.append((answer.status, time.monotonic() - began))
+            await asyncio.sleep(0.05)
+
+    async def live(session: aiohttp.ClientSession) -> None:
+        while time.monotonic() < end:
+            began = time.monotonic()
+            async with session.get(f"{scene.door.url}/health/live") as answer:
+                assert answer.status == 200
+            lags.append(time.monotonic() - began)
+            await asyncio.sleep(0.05)
+
+    async with aiohttp.ClientSession() as session:
+        await asyncio.gather(*(ask(session) for _ in range(5)), live(session))
+    return answers, lags
+
+
+@pytest.mark.rows("F26")
+async def test_when_mongo_s_disk_is_full_it_is_said_and_with_space_again_all_goes_out_unharmed(
+    stage: Scenes, settings: Settings, tmp_path: Path, report: Report
+) -> None:
+    with small_disk(tmp_path / "disk", megabytes=400) as disk:
+        replicas = ReplicaSet(disk, members=1)
+        with replicas:
+            await elsewhere(replicas.start)
+            scene = await stage(msgspec.structs.replace(settings, mongo_url=replicas.url))
+            scene.started()
+            for number in range(5):
+                await scene.plan(f"before {number}")
+            fill(disk / "filler")
+            await eventually_away(scene, replicas.members[0])
+
+            member = replicas.members[0]
+            if member.process.poll() is None:
+                member.kill()
+            (disk / "filler").unlink()
+            member.start()
+            await elsewhere(replicas.primary)
+            await ready_again(scene)
+            await scene.plan("after it")
+
+            report(await scene.concluded(1, 60))
+            await each_once(scene)
+            client: AsyncMongoClient[Any] = AsyncMongoClient(replicas.url)
+            async with client:
+                checked = await client[scene.db.name].command("validate", "publications")
+            assert checked["valid"], checked
+
+
+@contextmanager
+def small_disk(folder: Path, *, megabytes: int) -> Iterator[Path]:
+    """A disk of its own at `folder`. Skips the test where nobody may mount one."""
+    folder.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", f"size={megabytes}m", "none", str(folder)]
+    if subprocess.run(mount, check=False, capture_output=True).returncode:
+        pytest.skip("a small disk cannot be mounted: run the tests as root")
+    try:
+        yield folder
+    finally:
+        subprocess.run(["umount", "-l", str(folder)], check=True)
+
+
+def fill(file: Path) -> None:
+    """Writes until there is no space left."""
+    with suppress(OSError), file.open("wb", buffering=0) as filler:
+        while filler.write(bytes(1 << 16)):
+            pass
+
+
+async def eventually_away(scene: Scene, member: Mongod) -> None:
+    """Plans until the database cannot take it any more; what is planned then is answered with 503, and the instance
+    says that it is not ready."""
+    async with aiohttp.ClientSession() as session:
+        for number in range(400):
+            text = f"filling {number} {secrets.token_hex(1000)}"  # which no compression makes small
+            status, said = await scene.tried("POST", "/posts", json={"text": text, "accounts": []})
+            assert status in {201, 503}, said
+            if status == 503:
+                break
+            if number % 20 == 0:
+                await elsewhere(checkpoint, member)
+        else:
+            raise AssertionError("a full disk bothered nobody")
+        deadline = time.monotonic() + 15
+        while time.monotonic() < deadline:
+            async with session.get(f"{scene.door.url}/health/ready") as answer:
+                if answer.status == 503:
+                    return
+            await asyncio.sleep(0.1)
+    raise AssertionError("it still says that it is ready")
+
+
+def checkpoint(member: Mongod) -> None:
+    """Has everything written to the disk that is in memory; where there is no space that is the end of it."""
+    with suppress(PyMongoError), member.client() as client:
+        client.admin.command("fsync")
+
+
+async def ready_again(scene: Scene) -> None:
+    """Waits until the door says that it is ready."""
+    deadline = time.monotonic() + 30
+    async with aiohttp.ClientSession() as session:
+        while time.monotonic() < deadline:
+            async with session.get(f"{scene.door.url}/health/ready") as answer:
+                if answer.status == 200:
+                    return
+            await asyncio.sleep(0.1)
+    raise AssertionError("not ready again")
