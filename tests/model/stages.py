@@ -19,11 +19,12 @@ def in_order(documents: list[Json], order: Order) -> list[Json]:
     return documents
 
 
-def _sorting(document: Json, path: str, direction: int) -> Ordered:
+def _sorting(document: Json, path: str, direction: int) -> tuple[bool, Ordered]:
+    """An empty list comes before everything, even before what is not there."""
     value = field(document, path)
     if isinstance(value, list) and value:
         value = (min if direction > 0 else max)(map(Ordered, value)).value
-    return Ordered(None if value is MISSING else value)
+    return value != [], Ordered(None if value is MISSING else value)
 
 
 def projected(document: Json, projection: Mapping[str, Any] | None) -> Json:
