@@ -212,7 +212,7 @@ async def stamp(
                 "token": token,
                 "fence": {"$add": ["$fence", 1]},
                 "owner": {"$literal": as_bson(owner)},
-                "started_at": at,
+                "started_at": {"$cond": [{"$gt": ["$part", 0]}, "$started_at", at]},  # of the first part, as begun_at
                 "updated_at": _later_than_before(at),
             }
         }

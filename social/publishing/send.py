@@ -267,7 +267,8 @@ async def _concluded(
     attempted: Attempted, publication: InHand, lane: HeldLane, claim: Claim, backing: Backing
 ) -> InHand | None:
     """Writes down what came of an attempt. The publication if it is the next part's turn, within this claim."""
-    outcome, at = attempted.outcome, backing.now()
+    outcome = attempted.outcome
+    at = max(backing.now(), publication.sent_at or publication.due_at)  # by the server's clock, which ours only follows
     if isinstance(outcome, PlatformError):
         await claim.conclude(replace(_refused(publication, outcome, at, backing), attempted=attempted))
         crash_here("concluded", backing, publication.part)

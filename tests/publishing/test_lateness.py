@@ -13,6 +13,7 @@ from social.backing import Backing
 from social.backing.tally import MOST, Durations, Tally, bucket, longest
 from social.people.roles import Caller
 from social.publishing import lateness
+from social.publishing.attempts import Attempt
 from social.publishing.facts import InHand
 from social.publishing.states import State
 from tests.publishing.conftest import Planned, until
@@ -139,3 +140,35 @@ async def test_noting_takes_microseconds(backing: Backing) -> None:
     took = (time.perf_counter() - began) / 20_000
 
     assert took < 20e-6, f"{took * 1e6:.1f} microseconds"
+
+
+async def test_the_stamps_of_a_thread_and_of_a_retry_are_in_order(
+    backing: Backing, planned: Planned, sandbox: Sandbox, engine: object
+) -> None:
+    """However far this machine's idea of the server's clock is behind it."""
+    sandbox.trouble(publish={"status": 503, "count": 2})
+    publication = await until(await planned("one", "two", "three"), State.ONLINE, within=30)
+    attempts = await Attempt.find({"publication_id": publication.id}).sort("n").to_list()
+
+    assert len(attempts) >= 4
+    assert publication.started_at is not None
+    assert publication.begun_at is not None
+    assert publication.sent_at is not None
+    assert publication.answered_at is not None
+    assert publication.planned_at <= publication.started_at <= publication.begun_at
+    assert publication.begun_at < publication.sent_at <= publication.answered_at
+    for one in attempts:
+        assert one.sent_at <= one.answered_at
+
+
+async def test_a_part_that_waits_does_not_begin_the_thread_anew(
+    backing: Backing, planned: Planned, sandbox: Sandbox, engine: object
+) -> None:
+    post = await planned("one", "two")
+    await sandbox.until(lambda: len(sandbox.statuses()) == 1)
+    sandbox.trouble(publish={"status": 503, "count": 1})
+    publication = await until(post, State.ONLINE, within=30)
+
+    assert publication.started_at is not None
+    assert publication.begun_at is not None
+    assert publication.started_at <= publication.begun_at

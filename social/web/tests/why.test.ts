@@ -42,10 +42,11 @@ describe("why a publication waits", () => {
 });
 
 describe("what is said of punctuality", () => {
-  const late = (count: number, ms: number | null) => ({ count, p50_ms: ms, p90_ms: ms, p99_ms: ms, max_ms: ms });
+  const late = (count: number, ms: number | null) => ({ count, p50_ms: ms, p90_ms: ms, p99_ms: ms, max_ms: ms && ms + 8 });
   const of = (hour: number, day: number): Punctuality => ({ five_minutes: late(0, null), hour: late(hour, hour ? 12 : null), day: late(day, day ? 4_000 : null) });
 
   test("nothing is claimed of nothing", () => expect(verdictOf(of(0, 0))).toBeNull());
-  test("the last hour, if anything went out in it", () => expect(verdictOf(of(3, 9))).toEqual({ window: "hour", p99: 12, isOnTime: true }));
-  test("else the day; and late is called late", () => expect(verdictOf(of(0, 9))).toEqual({ window: "day", p99: 4_000, isOnTime: false }));
+  test("the last hour, if anything went out in it", () => expect(verdictOf(of(3, 9))).toEqual({ window: "hour", n: 3, within: 20, isOnTime: true }));
+  test("of a hundred, 99", () => expect(verdictOf(of(100, 900))).toEqual({ window: "hour", n: 100, within: 12, isOnTime: true }));
+  test("else the day; and late is called late", () => expect(verdictOf(of(0, 9))).toEqual({ window: "day", n: 9, within: 4_008, isOnTime: false }));
 });

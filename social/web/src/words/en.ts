@@ -524,7 +524,7 @@ export const en = {
     title: "Publication",
     planned: "Planned",
     due: "Due",
-    started: "Preparation began",
+    started: "Taken up",
     armed: "Sent",
     answered: "Platform answered",
     late: "Punctuality",
@@ -613,8 +613,9 @@ export const en = {
     withdraw: "Withdraw",
     withdrawn: "The link no longer works.",
     punctuality: "Punctuality",
-    onTime: (p99: string, window: string) => `On time: 99 of 100 posts went out within ${p99} of their second over ${window}.`,
-    late: (p99: string, window: string) => `Late: 99 of 100 posts went out within ${p99} of their time over ${window}.`,
+    /** Of fewer than a hundred, 99 of 100 cannot be spoken of. */
+    punctual: (isOnTime: boolean, n: number, within: string, window: string) =>
+      `${isOnTime ? "On time" : "Late"}: ${n === 1 ? "the only post" : n < 100 ? `all ${n} posts` : "99 of 100 posts"} in ${window} went out within ${within} of ${n === 1 ? "its" : "their"} second.`,
     punctualNone: "Nothing went out in the last day. What goes out is measured here, from its second to the moment it was sent.",
     windows: { five_minutes: "5 minutes", hour: "1 hour", day: "24 hours" },
     overWindows: { five_minutes: "the last five minutes", hour: "the last hour", day: "the last day" },

@@ -1,0 +1,87 @@
+"""Why something waits is read in the browser and counts down until it goes on; and so is how punctual all was."""
+
+from pathlib import Path
+
+import aiohttp
+import pytest
+from playwright.async_api import Page, expect
+
+from social.settings import Settings
+from tests.journeys.test_three_platforms import sign_in
+from tests.servers.browser import chromium, look, window
+from tests.servers.product import Person, Product
+from tests.servers.sandbox import Sandbox
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(240)]
+
+
+@pytest.mark.parametrize(
+    ("phone", "dark"),
+    [(False, False), (True, False), (False, True), (True, True)],
+    ids=["desktop", "phone", "desktop-dark", "phone-dark"],
+)
+async def test_why_it_waits_is_said_with_when_it_goes_on(
+    phone: bool, dark: bool, settings: Settings, backing: object, sandbox: Sandbox, tmp_path: Path
+) -> None:
+    name = f"{'phone' if phone else 'desktop'}{'-dark' if dark else ''}"
+    with Product(settings, tmp_path) as product:
+        product.start()
+        async with aiohttp.ClientSession() as session, chromium() as browser:
+            person = Person(session, product.url)
+            await person.set_up(settings.setup_token or "")
+            account = await person.connect(sandbox)
+            later = await person.plan(await person.write("next year", account["id"]), at="2031-01-01T00:00:00Z")
+            async with window(browser, phone=phone, dark=dark) as (page, complaints):
+                await sign_in(page, product.url)
+                await it_waits_for_its_time(page, later, name)
+                await it_waits_for_the_platform(page, person, account, sandbox, name)
+                await page.goto(f"{product.url}/settings")
+                await expect(page.get_by_test_id("punctuality-verdict")).to_contain_text(
+                    "the only post in the last hour", timeout=20_000
+                )
+                await look(page, f"punctuality-{name}")
+                assert await page.evaluate("document.documentElement.scrollWidth <= innerWidth"), "it fits"
+                assert complaints == []
+        assert product.stop() == 0
+
+
+async def it_waits_for_its_time(page: Page, post: dict, name: str) -> None:  # type: ignore[type-arg]
+    """In the list there is nothing to say; whoever opens it reads it all."""
+    row = page.get_by_test_id("publication-row")
+    await expect(row).to_have_count(1)
+    await expect(row.get_by_test_id("reason")).to_have_count(0)
+    await row.get_by_test_id("publication-open").click()
+    reason = page.get_by_test_id("details").get_by_test_id("reason")
+    await expect(reason).to_contain_text("It waits for its time.")
+    await expect(reason.get_by_test_id("expected")).to_contain_text("2031")
+    await look(page, f"why-planned-{name}")
+    await page.keyboard.press("Escape")
+
+
+async def it_waits_for_the_platform(
+    page: Page,
+    person: Person,
+    account: dict,
+    sandbox: Sandbox,
+    name: str,  # type: ignore[type-arg]
+) -> None:
+    """A platform that wants to be left alone for a while: the seconds are counted, and then it is online."""
+    sandbox.trouble(publish={"status": 429, "reset_in": 9, "count": 1})
+    post = await person.plan(await person.write("too many", account["id"]), now=True)
+    row = page.locator(f'[data-post="{post["id"]}"]')
+    await expect(row).to_have_attribute("data-state", "waiting")
+    await expect(row.get_by_test_id("expected")).to_contain_text("next try in")
+    await look(page, f"why-quota-{name}")
+    first = await row.get_by_test_id("expected").text_content()
+    await expect(row.get_by_test_id("expected")).not_to_have_text(first or "", timeout=4_000)
+    await person.until(post, "online", within=30)
+    await page.get_by_test_id("tab-sent").click()
+    row = page.locator(f'[data-post="{post["id"]}"]')
+    await expect(row).to_have_attribute("data-state", "online")
+    await row.get_by_test_id("publication-open").click()
+    stamps = page.get_by_test_id("details").locator(".course time")
+    await expect(stamps).to_have_count(5)
+    moments = [await stamps.nth(n).get_attribute("datetime") for n in range(5)]
+    assert moments == sorted(moments, key=str)
+    await look(page, f"why-stamps-{name}")
+    await page.keyboard.press("Escape")
