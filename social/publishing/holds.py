@@ -8,6 +8,7 @@ batches, and so does whatever comes to them later; until it is held itself, it w
 import asyncio
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any, Literal
 
 import msgspec
@@ -20,7 +21,7 @@ from pymongo.asynchronous.client_session import AsyncClientSession
 
 from social.accounts.documents import Account
 from social.backing import Backing
-from social.backing.mongo import BSON_ENCODERS, as_bson
+from social.backing.mongo import BSON_ENCODERS, as_bson, insist
 from social.errors import Conflict, Invalid, Wrong
 from social.outbox.documents import FIRST_ID, Announcement, Row, announce
 from social.people.roles import Caller
@@ -31,6 +32,7 @@ from social.publishing.facts import EPOCH, FREE, InHand, Json
 from social.publishing.lanes import Lane
 from social.publishing.shown import row
 from social.publishing.states import BEFORE_SENDING, OPEN, PARTLY, TAKEN, Reason, State
+from social.publishing.tellings import Telling
 
 log = structlog.get_logger()
 Scope = Literal["workspace", "platform", "account"]
@@ -212,8 +214,12 @@ async def _keep(accounts: Sequence[ObjectId], backing: Backing) -> int:
     while ids := [found["_id"] async for found in Publication.engine().find(here, {"_id": 1}).limit(TOGETHER)]:
         later = {"$max": [backing.now(), {"$add": ["$updated_at", 1]}]}
         held = {"state": State.HELD, "reason": {"$literal": as_bson(reason)}, "next_at": None, "updated_at": later}
-        await Publication.engine().update_many(here | {"_id": {"$in": ids}}, [{"$set": held | FREE}])
+        batch = f"hold {ObjectId()}"  # told for us should we die in between
+        await Telling.begin(batch, ids, owner=backing.owner, at=backing.now())
+        chosen = here | {"_id": {"$in": ids}}
+        await insist(partial(Publication.engine().update_many, chosen, [{"$set": held | FREE}]))
         kept += await _tell(ids, backing, {"state": State.HELD, "reason.code": CODE})
+        await Telling.end(batch)
     return kept
 
 
