@@ -104,6 +104,11 @@ class Publications {
     if (picture === undefined) void this.#readPicture(news.id);
   }
 
+  /** What an answer says of all of a post's. */
+  takeAll(post: PostOut): void {
+    for (const each of post.publications) this.take(each);
+  }
+
   /** It is being sent at this moment. What comes of it is told next, and is later than anything known of it. */
   #goesOut(id: string): void {
     const known = this.#all.get(id);
