@@ -109,17 +109,18 @@ class _Watching:
     async def _tell_sending(self, message: Message) -> None:
         """What goes out at this moment; of one post, its own alone. It is fleeting: what comes of it follows."""
         ids = [str(each) for each in message.data.get("publications", ())]
-        if self._wanted.post is not None:
-            ids = [id for id in ids if self._known.get(id, {}).get("post_id") == self._wanted.post]
+        one = self._wanted.post
+        if one is not None or not self._wanted.as_json:  # it may overtake the event that would have told whose it is
+            for id in [each for each in ids if each not in self._known][:FEW]:
+                with suppress(Away, CannotWatch):
+                    self._remember(await self._desk.get(f"/publications/{id}"))
+        if one is not None:
+            ids = [id for id in ids if self._known.get(id, {}).get("post_id") == one]
         if not ids:
             return
         if self._wanted.as_json:
             self._say(message.text)
             return
-        missing = [id for id in ids if id not in self._known]
-        for id in missing[:FEW]:
-            with suppress(Away, CannotWatch):
-                self._remember(await self._desk.get(f"/publications/{id}"))
         for id in ids:
             if (data := self._known.get(id)) is not None:
                 sending = data | {"state": "sending", "reason": None}
