@@ -17,6 +17,10 @@ from tests.api.serving import Api, served
 from tests.api.test_repeats import DEAD, KEY, Counted, claimed_by, dead, posts, replayed
 from tests.servers.product import Person, Product
 
+# Seconds for which mongod keeps what a killed process was writing in a transaction: ten as the embedded one is started,
+# and it looks for such every five.
+LOCKED = 15
+
 
 async def test_what_a_dead_instance_had_in_hand_is_taken_over_at_once_and_once(api: Api, backing: Backing) -> None:
     await api.set_up()
@@ -99,7 +103,7 @@ async def test_however_often_the_instance_is_killed_the_request_happens_once(
             await asyncio.to_thread(product.kill)
             await asyncio.gather(*tries)
             await asyncio.to_thread(product.start)
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(LOCKED + 5):
                 while (answered := await attempt(n)) is None or answered[1] is not None:
                     await asyncio.sleep(0.05)
             assert answered[0] in {201, 409}
