@@ -30,6 +30,7 @@ class Refusal(msgspec.Struct, frozen=True, kw_only=True):
     kind: str
     sentence: str
     until: datetime | None = None
+    code: str | None = None
 
 
 class Work(msgspec.Struct, frozen=True, kw_only=True):

@@ -323,11 +323,13 @@ def _refused(publication: InHand, error: PlatformError, at: datetime, backing: B
         now=at,
         times=backing.settings.times,
         progress=publication.progress,
+        attempts=publication.attempt_no - publication.attempts_before,
     )
     changes = publication.after(step, at) | {"answered_at": at, "token": None}
-    if publication.ambiguous and not isinstance(error, OutcomeUnknown | RetryLater | QuotaSpent):
-        until = getattr(error, "until", None)
-        changes["refusal"] = as_bson(Refusal(kind=type(error).__name__, sentence=error.sentence, until=until))
+    if step.state is State.UNCONFIRMED and not isinstance(error, OutcomeUnknown | RetryLater | QuotaSpent):
+        until, code = getattr(error, "until", None), error.facts.get("code")
+        refusal = Refusal(kind=type(error).__name__, sentence=error.sentence, until=until, code=code)
+        changes["refusal"] = as_bson(refusal)
     return Conclusion(publication=publication, changes=changes, attempt=written(publication, error, at))
 
 

@@ -143,7 +143,7 @@ def _error(refusal: Refusal | None, backing: Backing) -> PlatformError | None:
     kind = getattr(errors, refusal.kind)
     if kind is QuotaSpent:
         return QuotaSpent(refusal.sentence, until=refusal.until or backing.now())
-    error: PlatformError = kind(refusal.sentence)
+    error: PlatformError = kind(refusal.sentence, **({"code": refusal.code} if refusal.code else {}))
     return error
 
 

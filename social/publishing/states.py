@@ -23,6 +23,7 @@ from social.platforms.contract import Receipt, Settling
 from social.platforms.words import CHANGE_IT
 from social.settings import Times
 
+DUPLICATE = "duplicate"  # the code of a refusal because the platform has just this already
 DEATHS = 3  # after which what was in a process's hands each time it died is no longer touched without a person
 TRIES = 5  # retries after the first try that an answer refused
 LOOKS = (5.0, 15.0, 45.0, 120.0, 300.0)  # seconds after sending at which a search looks
@@ -104,11 +105,13 @@ def decide(
     now: datetime,
     times: Times,
     progress: Progress = WHOLE,
+    attempts: int = 1,
 ) -> Step:
     """What becomes of a publication after one attempt at the part whose turn it is. `tries` counts the earlier ones at
-    this part that cost something.
+    this part that cost something, `attempts` all intents of it, this one among them.
 
-    A refusal is believed only where no earlier attempt may be online; else it is settled first.
+    A refusal is believed only where no earlier attempt may be online; else it is settled first. That the platform has
+    it already is not believed of a repeat, however surely the first one was absent: the platform may know better.
     """
     match outcome:
         case Receipt():
@@ -125,11 +128,9 @@ def decide(
             step = refused(outcome, tries=0, now=now, times=times, progress=progress)
             return msgspec.structs.replace(step, state=State.UNCONFIRMED, counts=False)
         case _ if ambiguous:
-            return Step(
-                state=State.UNCONFIRMED,
-                again_at=now,
-                reason=Reason(code="unknown", text="An earlier attempt may have gone out. Checking."),
-            )
+            return _doubted(now)
+        case Rejected() if attempts > 1 and _has_it(outcome):
+            return msgspec.structs.replace(_doubted(now), ambiguous=True)
     return refused(outcome, tries=tries, now=now, times=times, progress=progress)
 
 
@@ -229,6 +230,12 @@ def settled(
     proven = timed_out + timedelta(seconds=times.settle_dead if owner_dead else times.settle)
     if now < proven:
         return _look(min(proven, _next_look(last_sent_at, now)))
+    if refusal is not None and _has_it(refusal):
+        text = (
+            "The platform says that it has this already, and we do not find it. Look at the profile: is it there, or "
+            "shall we send it again?"
+        )
+        return Step(state=State.HELD, reason=Reason(code="unknown", text=text))
     if refusal is not None:
         step = refused(refusal, tries=tries, now=now, times=times, progress=progress)
     elif tries < TRIES:
@@ -237,6 +244,15 @@ def settled(
         text = f"The platform's answer was lost {tries + 1} times, and it is not there."
         step = msgspec.structs.replace(_ended("exhausted", text, progress), counts=True)
     return msgspec.structs.replace(step, ambiguous=False)
+
+
+def _doubted(now: datetime) -> Step:
+    reason = Reason(code="unknown", text="An earlier attempt may have gone out. Checking.")
+    return Step(state=State.UNCONFIRMED, again_at=now, reason=reason)
+
+
+def _has_it(error: PlatformError) -> bool:
+    return error.facts.get("code") == DUPLICATE
 
 
 def over(deadline: datetime | None, now: datetime, progress: Progress = WHOLE) -> bool:

@@ -1,6 +1,7 @@
 """What may be online although nobody heard so: looked for, believed when it is proven, never sent blindly again."""
 
 import asyncio
+import dataclasses
 from datetime import timedelta
 
 import msgspec
@@ -9,10 +10,12 @@ import pytest
 from social.accounts.documents import Account
 from social.backing import Backing
 from social.backing.mongo import NOW
+from social.errors import Rejected
 from social.jobs.running import Running
 from social.moments import now
 from social.platforms import PLATFORMS
-from social.platforms.contract import Receipt
+from social.platforms.calls import Call
+from social.platforms.contract import Receipt, Turn
 from social.publishing import claims
 from social.publishing.attempts import Attempt
 from social.publishing.documents import Publication
@@ -213,3 +216,29 @@ async def test_a_look_does_not_take_what_another_of_the_same_words_is_just_sendi
 
     left = await of(lost)
     assert (left.state, left.receipts) == (State.WAITING, [])  # its own key will tell
+
+
+async def test_what_the_platform_calls_a_duplicate_of_itself_asks_a_person(
+    planned: Planned, connect: Connect, backing: Backing, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    account = await connect("grace", platform="x")
+    post = await planned("said twice", on=(account,))
+
+    async def has_it(call: Call, turn: Turn) -> Receipt:
+        raise Rejected("It is there already.", code="duplicate")
+
+    monkeypatch.setitem(PLATFORMS, "x", dataclasses.replace(PLATFORMS["x"], publish=has_it))
+    absent = {"attempt_no": 1, "tries": 1, "first_sent_at": now() - timedelta(minutes=1)}  # so the looks had it
+    await Publication.engine().update_one({"post_id": post.id}, {"$set": absent})
+
+    await send_due(now() + timedelta(seconds=1), backing)
+
+    doubted = await of(post)
+    assert (doubted.state, doubted.ambiguous) == (State.UNCONFIRMED, True)
+    long_ago = now() - timedelta(minutes=1)
+    await Publication.engine().update_one({"post_id": post.id}, {"$set": {"sent_at": long_ago, "next_at": long_ago}})
+    await settle_due(backing)
+    asking = await of(post)
+    assert (asking.state, asking.ambiguous, asking.next_at) == (State.HELD, True, None)
+    assert asking.reason is not None
+    assert "has this already" in asking.reason.text

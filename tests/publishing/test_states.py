@@ -297,3 +297,15 @@ def test_a_lost_login_while_in_doubt_is_held_with_the_doubt_kept() -> None:
 )
 def test_a_post_is_called_what_a_person_would_call_it(states: list[str], word: str) -> None:
     assert overall([State(state) for state in states], draft=False) == word
+
+
+def test_that_the_platform_has_a_repeat_already_is_looked_into_and_asked_about_never_failed() -> None:
+    twice = Rejected("It is there already.", code="duplicate")
+    again = decide(twice, tries=1, ambiguous=False, now=NOW, times=TIMES, attempts=2)
+    assert (again.state, again.ambiguous) == (State.UNCONFIRMED, True)
+
+    early, late = look(after=60, settles="search", refusal=twice), look(after=631, settles="search", refusal=twice)
+
+    assert early.state is State.UNCONFIRMED
+    assert (late.state, late.ambiguous, late.again_at) == (State.HELD, None, None)
+    assert decided(twice).state is State.FAILED  # the first time it is about another post of the same words
