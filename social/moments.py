@@ -18,7 +18,7 @@ def steady() -> float:
 
 def to_the_ms(moment: datetime) -> datetime:
     """`moment` (aware) in UTC without its microseconds, so that it equals what Mongo gives back."""
-    utc = moment.astimezone(UTC)
+    utc = moment if moment.tzinfo is UTC else moment.astimezone(UTC)
     return utc.replace(microsecond=utc.microsecond // 1000 * 1000)
 
 

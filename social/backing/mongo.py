@@ -89,7 +89,7 @@ class ServerClock:
         """The server's present (UTC, to the millisecond); this machine's until the server was heard."""
         if self._ahead is None:
             return moments.now()
-        return moments.to_the_ms(datetime.fromtimestamp(moments.steady() + self._ahead, UTC))
+        return datetime.fromtimestamp(int((moments.steady() + self._ahead) * 1000) / 1000, UTC)
 
 
 async def insist(write: Callable[[], Awaitable[T]]) -> T:

@@ -217,6 +217,8 @@ async def capped(answer: aiohttp.ClientResponse, at_most: int) -> bytes:
             answer.close()
             raise TooMuch
         pieces.append(piece)
+        if answer.content.at_eof():
+            break
     return b"".join(pieces)
 
 

@@ -8,6 +8,9 @@ from social.embedded.program import Program, binary, listens, own, until
 SETTING = "SOCIAL_MONGO_URL"
 SET = "social"
 USER = "social"
+# Shares of the cache. By default a twentieth of it may be changed and not yet written: in a burst every page would be
+# written several times.
+EVICTION = "eviction_dirty_target=20,eviction_dirty_trigger=40,eviction_updates_target=10,eviction_updates_trigger=20"
 
 
 def env(folder: Folder) -> dict[str, str]:
@@ -29,12 +32,14 @@ def program(folder: Folder) -> Program:
         "--replSet": SET,
         "--keyFile": str(key),
         "--wiredTigerCacheSizeGB": "0.25",
+        "--wiredTigerEngineConfigString": EVICTION,
         "--oplogSize": "512",  # MB; nobody replicates from it, and the default is a twentieth of the disk
         "--slowms": "10000",  # a slow query is logged with its values, which are people's posts
     }
     parameters = (
         "diagnosticDataCollectionEnabled=false",  # up to 200 MB on the disk that nobody reads
         "transactionLifetimeLimitSeconds=10",  # an instance killed within one keeps its documents locked this long
+        "minSnapshotHistoryWindowInSeconds=0",  # nobody reads the state of minutes ago, and keeping it is dear
         "shutdownTimeoutMillisForSignaledShutdown=0",  # no other member could take over in the 15 s of the default
     )
     return Program(

@@ -19,10 +19,11 @@ from social.backing import Backing
 from social.outbox.bus import Bus
 from social.outbox.documents import Batch, Relay, Row
 
-ROWS = 500  # in one transaction
+ROWS = 1_000  # in one round
 WORKSPACES = 100
 LEASE = timedelta(seconds=5)  # a round takes a tenth of one; longer than that and another takes over
 GATHER = 0.05  # seconds from the first sign of a row to the look: what happens in one moment travels together
+CROWDED = 0.4  # the same while there is much to tell: what one round costs, it costs for each workspace
 AT_ONCE = 0.0  # seconds until the next look: there may be more
 HELD = 0.05  # the rest is in another relay's hands, which may have looked before it was committed
 IDLE = 1.0  # nothing was there; what other instances commit, and cannot number, is found by then
@@ -38,7 +39,8 @@ async def run(backing: Backing, stop: asyncio.Event) -> None:
     relaying = Relaying(backing)
     while not stop.is_set():
         backing.announced.clear()
-        await _announced(backing, stop, within=await _round(relaying))
+        within = await _round(relaying)
+        await _announced(backing, stop, within=within, gather=_gathering(relaying.told))
     while await _round(relaying) == AT_ONCE:
         pass
 
@@ -50,10 +52,12 @@ class Relaying:
         self._bus = Bus(backing)
         self.token = uuid4().hex
         self._lease = lease
+        self.told = 0  # rows in the last round
         self._left_then = -IDLE  # when it last looked for what dead relays left, on the loop's clock
 
     async def round(self) -> float:
         """Numbers and tells the first waiting rows. Seconds until it is worth looking again."""
+        self.told = 0
         waiting = await self._waiting()
         claimed = await Relay.claim(waiting, token=self.token, lease=self._lease) if waiting else 0
         if not claimed:
@@ -62,6 +66,7 @@ class Relaying:
         if not await Relay.give([batch for batch in batches if batch.rows], token=self.token):
             return HELD
         await self.finish(batches)
+        self.told = sum(len(batch.rows) for batch in batches)
         return AT_ONCE
 
     async def finish(self, batches: Sequence[Batch]) -> None:
@@ -91,11 +96,16 @@ async def _round(relaying: Relaying) -> float:
         return IDLE
 
 
-async def _announced(backing: Backing, stop: asyncio.Event, *, within: float) -> None:
-    """Returns when something was announced here, when `stop` is set, or after about `within` seconds."""
+def _gathering(told: int) -> float:
+    """Seconds to wait for more, after a round that told of so many: a full one has left some behind."""
+    return GATHER if told >= ROWS else max(GATHER, CROWDED * told / ROWS)
+
+
+async def _announced(backing: Backing, stop: asyncio.Event, *, within: float, gather: float) -> None:
+    """Returns `gather` seconds after something was announced here, `stop` was set, or about `within` seconds passed."""
     signs = [asyncio.create_task(sign.wait()) for sign in (backing.announced, stop)]
     spread = within * random.uniform(0.75, 1.25)  # instances started together do not look together  # noqa: S311
     await asyncio.wait(signs, timeout=spread, return_when=asyncio.FIRST_COMPLETED)
     for sign in signs:
         sign.cancel()
-    await asyncio.sleep(GATHER)
+    await asyncio.sleep(gather)

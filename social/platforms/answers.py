@@ -1,6 +1,6 @@
 """What platforms answer, read without trust: their words about a refusal, and when a spent quota begins anew."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from secrets import randbelow
@@ -20,12 +20,12 @@ NO_KIND = "about:blank"  # a problem's type where there is none (RFC 9457, secti
 
 
 class Raw(msgspec.Struct, frozen=True):
-    """An answer as it came, its headers in lower case, and what must not be repeated of it."""
+    """An answer as it came, its headers in lower case, and what tells what must not be repeated of it."""
 
     status: int
     headers: dict[str, str]
     body: bytes
-    secrets: tuple[str, ...]
+    secrets: Callable[[], tuple[str, ...]]
 
 
 class Envelope(msgspec.Struct, frozen=True):

@@ -8,6 +8,7 @@ from base64 import b64decode
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass, field, replace
+from functools import lru_cache, partial
 from typing import Any, Generic, Self, TypeVar
 from urllib.parse import urlencode
 
@@ -240,31 +241,48 @@ class Call:
         headers: Mapping[str, str] | None = None,
         patience: float | None = None,
     ) -> Raw:
-        url = URL(self.origin + path)
-        secrets = self._secrets(json, form, headers)
         wait = (patience or self.patience) + (file.size / SLOWEST_UPLOAD if file else 0)
+        about = (params, headers, wait, partial(self._secrets, json, form, headers))
+        if file is None:
+            return await self._exchanged(method, path, self._body(json, form, commits), commits, *about)
+        if self.reading is None:
+            raise TypeError("a call that uploads needs something to read from")
         async with AsyncExitStack() as stack:
-            body = await self._body(json, form, file, commits, stack)
-            guarded = Guarded(body, self) if commits and body is not None else None
-            try:
-                async with self.session.request(
-                    method,
-                    url,
-                    data=guarded or body,
-                    params=params,
-                    headers=self._headers(method, url, headers),
-                    allow_redirects=False,
-                    timeout=aiohttp.ClientTimeout(total=wait, sock_connect=min(CONNECT_WITHIN, wait)),
-                ) as answer:
-                    read = await capped(answer, ANSWER)
-                    heads = {name.lower(): value for name, value in answer.headers.items()}
-                    self.nonces.remember(self.origin, heads.get("dpop-nonce"), grants=self.token is None)
-                    return Raw(answer.status, heads, read, secrets)
-            except (aiohttp.ClientError, OSError, TooMuch) as error:  # a TimeoutError is an OSError
-                raise self._unanswered(error, guarded, body) from error
-            finally:
-                if guarded is not None:
-                    guarded.withdraw()
+            body = await uploading(form, file, self.reading, stack)
+            return await self._exchanged(method, path, body, commits, *about)
+
+    async def _exchanged(
+        self,
+        method: str,
+        path: str,
+        body: Payload | None,
+        commits: bool,
+        params: Params | None,
+        headers: Mapping[str, str] | None,
+        wait: float,
+        secrets: Callable[[], tuple[str, ...]],
+    ) -> Raw:
+        url = URL(self.origin + path)
+        guarded = Guarded(body, self) if commits and body is not None else None
+        try:
+            async with self.session.request(
+                method,
+                url,
+                data=guarded or body,
+                params=params,
+                headers=self._headers(method, url, headers),
+                allow_redirects=False,
+                timeout=_timeout(wait),
+            ) as answer:
+                read = await capped(answer, ANSWER)
+                heads = {name.lower(): value for name, value in answer.headers.items()}
+                self.nonces.remember(self.origin, heads.get("dpop-nonce"), grants=self.token is None)
+                return Raw(answer.status, heads, read, secrets)
+        except (aiohttp.ClientError, OSError, TooMuch) as error:  # a TimeoutError is an OSError
+            raise self._unanswered(error, guarded, body) from error
+        finally:
+            if guarded is not None:
+                guarded.withdraw()
 
     @property
     def _proof_key(self) -> str | None:
@@ -287,13 +305,7 @@ class Call:
         headers.update(given or {})
         return headers
 
-    async def _body(
-        self, json: Any, form: Mapping[str, str] | None, file: Upload | None, commits: bool, stack: AsyncExitStack
-    ) -> Payload | None:
-        if file is not None:
-            if self.reading is None:
-                raise TypeError("a call that uploads needs something to read from")
-            return await uploading(form, file, self.reading, stack)
+    def _body(self, json: Any, form: Mapping[str, str] | None, commits: bool) -> Payload | None:
         if json is not None:
             return BytesPayload(msgspec.json.encode(json), content_type="application/json")
         if form is not None:
@@ -347,7 +359,7 @@ class Call:
 
         Proxies answer too, in HTML: of what they say only "too big" and "too many" is believed.
         """
-        words, quoted = cut(said(refusal), raw.secrets), cut(said(refusal, kind=False), raw.secrets)
+        words, quoted = cut(said(refusal), raw.secrets()), cut(said(refusal, kind=False), raw.secrets())
         facts: dict[str, Any] = {"status": raw.status, "said": words}
         if raw.status == 429 and (fault is None or fault.then is QuotaSpent):
             return self._spent(raw, fault, facts)
@@ -369,7 +381,7 @@ class Call:
         return QuotaSpent(told, until=reset_at(raw.headers, now()), code=named, **facts)
 
     def _unreadable(self, raw: Raw, commits: bool, words: str) -> PlatformError:
-        facts: dict[str, Any] = {"status": raw.status, "said": cut(words, raw.secrets)}
+        facts: dict[str, Any] = {"status": raw.status, "said": cut(words, raw.secrets())}
         if commits:
             return OutcomeUnknown(
                 f"{self.host} answered in a way that does not tell whether the post is public ({raw.status}).",
@@ -379,6 +391,11 @@ class Call:
         return RetryLater(
             f"{self.host} answered in a way we do not understand ({raw.status}).", code="unclear", **facts
         )
+
+
+@lru_cache(maxsize=64)
+def _timeout(wait: float) -> aiohttp.ClientTimeout:
+    return aiohttp.ClientTimeout(total=wait, sock_connect=min(CONNECT_WITHIN, wait))
 
 
 def _says_gone(answer: Raw, gone: Gone) -> bool:

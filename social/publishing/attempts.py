@@ -15,13 +15,17 @@ from social.errors import PlatformError
 from social.platforms.contract import Receipt
 from social.publishing.documents import Publication
 from social.publishing.facts import Facts, Json
+from social.publishing.states import State
 
 DUPLICATE = 11000  # what Mongo calls a second document with the same id
 
 
 class Attempt(Document):
     """One attempt at one part and what came of it; only ever added. A receipt is inserted whoever holds the claim by
-    then."""
+    then.
+
+    A publication that is online at the first attempt holds all of it itself, and has none here.
+    """
 
     id: PydanticObjectId = Field(default_factory=PydanticObjectId)
     workspace_id: PydanticObjectId
@@ -71,12 +75,22 @@ class Attempt(Document):
 
     @classmethod
     async def history(cls, publication: Publication) -> list["Attempt"]:
-        """All attempts at a publication, oldest first."""
-        return (
+        """All attempts at a publication, oldest first. One that had a plain success at once says so itself."""
+        noted = (
             await cls.find({"workspace_id": publication.workspace_id, "publication_id": publication.id})
             .sort("rev", "n")
             .to_list()
         )
+        return noted or [cls.model_validate(each) for each in _only(publication)]
+
+
+def _only(publication: Publication) -> list[Json]:
+    """The one attempt of what is online, if that was no more than a request and its answer."""
+    if publication.state is not State.ONLINE or publication.attempt_no != 1 or publication.sent_at is None:
+        return []
+    if len(publication.receipts) != 1 or publication.receipts[0].evidence != "reply":
+        return []
+    return [written(publication, publication.receipts[0], publication.answered_at or publication.sent_at)]
 
 
 def written(publication: Facts, outcome: Receipt | PlatformError, at: datetime) -> Json:

@@ -19,7 +19,6 @@ import structlog
 from bson import ObjectId
 from bson.codec_options import CodecOptions
 from bson.raw_bson import RawBSONDocument
-from pymongo import UpdateMany, UpdateOne
 from pymongo.asynchronous.client_session import AsyncClientSession
 from pymongo.errors import PyMongoError
 
@@ -33,8 +32,9 @@ from social.outbox.bus import Bus
 from social.outbox.documents import announce
 from social.publishing import gate, lateness
 from social.publishing.attempts import Attempt
+from social.publishing.conclusions import Conclusion, concluded_one_by_one, concluded_together, logged
 from social.publishing.documents import Publication, in_states
-from social.publishing.facts import InHand, Json
+from social.publishing.facts import Facts, InHand, Json
 from social.publishing.gate import Attempted, Sending
 from social.publishing.lanes import Lane
 from social.publishing.shown import row
@@ -52,8 +52,6 @@ ARMS = 200  # publications in one write
 CONCLUSIONS = 160
 WRITTEN = {"sent_at": 1, "begun_at": 1, "first_sent_at": 1, "attempt_no": 1, "updated_at": 1}  # by an arm
 GATHER = 0.01  # seconds for which a few conclusions, or the ends of a few lanes, wait for others
-ALIKE = 40  # conclusions in one statement, which looks each one's own up in a list
-DIFFERENT = ("receipts", "answered_at", "updated_at", "tries")
 LANES = 500
 SLOW = 1.0  # seconds after which what is being sent is told of for good
 KNOWN_FOR = 5.0  # seconds for which an account is used as it was read; an old token is noticed and renewed in any case
@@ -88,23 +86,6 @@ TOO_EARLY: Final = TooEarly()
 # What comes of asking for an intent: it with its intent written; that it is too early; why it must wait; or that it is
 # no longer the claim's.
 Armed: TypeAlias = InHand | TooEarly | QuotaSpent | RetryLater | None
-
-
-@dataclass(frozen=True, kw_only=True)
-class Conclusion:
-    """What became of one publication: what is written under the claim, and the attempt that led to it, if one did.
-
-    `fact`: what is written where the claim has lost it, because the platform has the post all the same. `alike`: it is
-    online as a whole, like most; many of those are one write.
-    """
-
-    publication: InHand
-    changes: Json
-    state: State = State.SENDING  # in which it is until then
-    attempt: Json | None = None
-    fact: Json | None = None
-    attempted: Attempted | None = None  # what the gate learns from
-    alike: bool = False
 
 
 async def due_accounts(before: datetime, most: int) -> list[ObjectId]:
@@ -226,13 +207,16 @@ async def stamp(
     return stamped
 
 
-async def arm(ids: Sequence[ObjectId], *, token: str, at: Instant) -> dict[ObjectId, Json]:
+async def arm(publications: Sequence[Facts], *, token: str, at: Instant) -> dict[ObjectId, Json]:
     """Writes the intent to send: what it wrote into each, by id. Due and deadline are looked at by the server's clock.
 
     What is missing from the answer was edited, held, cancelled or taken over, or it is too early or too late for it.
     The token implies the fence: whoever takes a lane over changes both.
     """
-    mine: Json = {"_id": {"$in": list(ids)}, "token": token}
+    if not publications:
+        return {}
+    ids = [each.id for each in publications]
+    mine: Json = {"_id": {"$in": ids}, "token": token}
     in_time = {
         "$and": [
             {"$lte": ["$due_at", at]},
@@ -255,10 +239,33 @@ async def arm(ids: Sequence[ObjectId], *, token: str, at: Instant) -> dict[Objec
         )
         armed = [one] if one else []
     else:
-        await Publication.engine().update_many(due, [{"$set": intent}])
-        armed = await Publication.engine().find(mine | {"state": State.SENDING}, WRITTEN).to_list()
+        written = await Publication.engine().update_many(due, [{"$set": intent}])
+        armed = await _all_armed(publications, mine) if written.matched_count == len(ids) else []
+        armed = armed or await Publication.engine().find(mine | {"state": State.SENDING}, WRITTEN).to_list()
     sending: Json = {"state": State.SENDING, "reason": None}
     return {found.pop("_id"): found | sending for found in armed}
+
+
+async def _all_armed(publications: Sequence[Facts], mine: Json) -> list[Json]:
+    """What one write armed them with: its instant is the same in all, and the rest follows from what they were. Empty
+    if the instant cannot be read any more."""
+    one = await Publication.engine().find_one(
+        mine | {"_id": publications[0].id, "state": State.SENDING}, {"sent_at": 1}
+    )
+    if one is None:
+        return []
+    at = one["sent_at"]
+    return [
+        {
+            "_id": each.id,
+            "sent_at": at,
+            "begun_at": each.begun_at if each.part else at,
+            "first_sent_at": each.first_sent_at or at,
+            "attempt_no": each.attempt_no + 1,
+            "updated_at": each.later(at),
+        }
+        for each in publications
+    ]
 
 
 def _later_than_before(at: Instant) -> Json:
@@ -394,7 +401,7 @@ class Claim:
         asking = [sending(each, lane) for each, lane in waiting if lane.admitted != each.id]
         kept_back = await gate.admit(asking, self._backing)
         publications = [each for each, _ in waiting if each.id not in kept_back]
-        armed = await arm([each.id for each in publications], token=self.token, at=self._backing.instant())
+        armed = await arm(publications, token=self.token, at=self._backing.instant())
         early: set[ObjectId] = set()
         if missing := [each for each in publications if each.id not in armed]:
             still = {"_id": {"$in": [each.id for each in missing]}, "token": self.token, "state": State.QUEUED}
@@ -446,24 +453,24 @@ class Claim:
     async def _conclude(self, conclusions: Sequence[Conclusion]) -> Sequence[InHand | None]:
         """Facts first, then what they mean, then the word of it. Each may be the last thing this process does."""
         ids = [each.publication.id for each in conclusions]
-        attempts = [each.attempt for each in conclusions if each.attempt is not None]
+        attempts = [each.attempt for each in conclusions if not each.plain and each.attempt is not None]
         if attempted := [each.attempted for each in conclusions if each.attempted is not None]:
             self._begin(self._learn(attempted))
         await asyncio.gather(
             insist(partial(Telling.begin, self.token, ids, owner=self._backing.owner, at=self._backing.now())),
             insist(partial(Attempt.note, attempts)),
         )
-        together = await insist(partial(_concluded_together, conclusions))
+        together = await insist(partial(concluded_together, conclusions))
         if together is None:
-            one_by_one = await insist(partial(_concluded_one_by_one, conclusions))
+            one_by_one = await insist(partial(concluded_one_by_one, conclusions))
         else:
             one_by_one = [(each, each) for each in together]
         await insist(partial(announce, [row(present) for _, present in one_by_one if present is not None]))
         self._backing.announced.set()
         for each in conclusions:
-            if each.attempt is not None:
+            if each.attempted is not None:
                 lateness.noted(each.publication, each.changes["state"], self._backing)
-        _log(conclusions)
+        logged(conclusions)
         return [ours for ours, _ in one_by_one]
 
     async def _renew(self, lanes: Sequence[HeldLane]) -> Sequence[bool]:
@@ -509,29 +516,6 @@ _AS_IT_WAS: Json = {
 }
 
 
-def _log(conclusions: Sequence[Conclusion]) -> None:
-    """One line for all that are online, with the latest of them; and one for each that is not."""
-    online = [each for each in conclusions if each.changes["state"] == State.ONLINE]
-    if online:
-        log.info(
-            "publications.online",
-            publications=[str(each.publication.id) for each in online],
-            late_ms=max(_late(each.publication) for each in online),
-        )
-    for each in conclusions:
-        if each.attempt is not None and each.changes["state"] != State.ONLINE:
-            log.info(
-                "publication.attempted",
-                publication=str(each.publication.id),
-                workspace=str(each.publication.workspace_id),
-                part=each.publication.part,
-                attempt=each.publication.attempt_no,
-                outcome=each.attempt["outcome"],
-                state=str(each.changes["state"]),
-                late_ms=_late(each.publication),
-            )
-
-
 def sending(publication: InHand, lane: HeldLane) -> Sending:
     """What the gate must know of `publication`. One whose account is gone is held by whoever attempts it."""
     account = lane.account
@@ -543,10 +527,6 @@ def sending(publication: InHand, lane: HeldLane) -> Sending:
         account.origin if account else "",
         account.remote_id if account else "",
     )
-
-
-def _late(publication: InHand) -> float:
-    return ((publication.begun_at or publication.due_at) - publication.due_at) / timedelta(milliseconds=1)
 
 
 def _documents(batch: bytes) -> Iterator[bytes]:
@@ -563,63 +543,6 @@ def _account_of(publication: bytes) -> ObjectId:
     when its turn comes."""
     begins = publication.index(ACCOUNT) + len(ACCOUNT)
     return ObjectId(publication[begins : begins + 12])
-
-
-async def _concluded_together(conclusions: Sequence[Conclusion]) -> list[InHand] | None:
-    """Writes them in one go. None if one of them was taken from the claim meanwhile, or an earlier try had succeeded
-    without being heard: then it is not known which."""
-    alike = [each for each in conclusions if each.alike]
-    updates: list[UpdateOne | UpdateMany] = [
-        UpdateOne(_condition(each), {"$set": each.changes}) for each in conclusions if not each.alike
-    ]
-    updates += [_all_online(alike[start : start + ALIKE]) for start in range(0, len(alike), ALIKE)]
-    written = await Publication.engine().bulk_write(updates, ordered=False)
-    if written.matched_count != len(conclusions):
-        return None
-    return [each.publication.with_changes(each.changes) for each in conclusions]
-
-
-def _all_online(conclusions: Sequence[Conclusion]) -> UpdateMany:
-    """The write for those that are online as a whole: they differ in their receipts and in when those came. The claim's
-    token alone says that they are as they were."""
-    ids = [each.publication.id for each in conclusions]
-    alike = {name: value for name, value in conclusions[0].changes.items() if name not in DIFFERENT}
-    differing = {
-        name: {"$arrayElemAt": [[each.changes[name] for each in conclusions], {"$indexOfArray": [ids, "$_id"]}]}
-        for name in DIFFERENT
-    }
-    condition = {"_id": {"$in": ids}, "token": conclusions[0].publication.token, "state": State.SENDING}
-    return UpdateMany(condition, [{"$set": {name: {"$literal": value} for name, value in alike.items()} | differing}])
-
-
-async def _concluded_one_by_one(conclusions: Sequence[Conclusion]) -> list[tuple[InHand | None, InHand | None]]:
-    """Writes each as far as it is still the claim's, and what is a fact in any case. Running it again changes nothing.
-
-    Each as the claim left it, or None where it had lost it; and as it is now.
-    """
-    for each in conclusions:
-        written = await Publication.engine().update_one(_condition(each), {"$set": each.changes})
-        if not written.matched_count and each.fact is not None:
-            await Publication.went_out(each.publication, each.fact)
-    ids = [each.publication.id for each in conclusions]
-    there = {found["_id"]: InHand.of(found) async for found in Publication.engine().find({"_id": {"$in": ids}})}
-    present = [there.get(id) for id in ids]  # none is left of a post that was deleted
-    return [
-        (now if now is not None and _is_as_left(now, each) else None, now)
-        for each, now in zip(conclusions, present, strict=True)
-    ]
-
-
-def _is_as_left(publication: InHand, conclusion: Conclusion) -> bool:
-    """Whether what is stored is what the claim wrote, now or at an earlier try that was not heard."""
-    left = conclusion.publication.with_changes(conclusion.changes)
-    return (publication.state, publication.token, publication.answered_at) == (left.state, left.token, left.answered_at)
-
-
-def _condition(conclusion: Conclusion) -> Json:
-    publication = conclusion.publication
-    as_it_was: Json = publication.as_it_was()
-    return as_it_was | {"token": publication.token, "state": conclusion.state}
 
 
 def _past(publication: InHand, at: datetime) -> bool:

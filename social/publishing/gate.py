@@ -7,6 +7,7 @@ windows and breakers through Redis; without Redis each goes on with its own.
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import timedelta
+from functools import lru_cache
 from typing import Any, NamedTuple, Protocol
 
 import structlog
@@ -21,6 +22,7 @@ from social.platforms import PLATFORMS
 from social.platforms.contract import Platform, Quota, Realm, Receipt, Told
 
 log = structlog.get_logger()
+KNOWN = 20_000  # windows that a process remembers
 # What a RetryLater is called where the platform itself is in trouble, and not this post, this login or our own storage.
 TROUBLE = frozenset({"unreachable", "no-answer", "trouble", "unclear", "redirected"})
 
@@ -93,8 +95,7 @@ async def admit(publications: Sequence[Sendable], backing: Backing) -> dict[Any,
     """
     if not publications:
         return {}
-    asking = _Asking(backing.settings.quota_scale)
-    takes = [Take(str(each.id), asking.windows(each), _breaker(each)) for each in publications]
+    takes = [Take(str(each.id), _windows(each, backing), _breaker(each)) for each in publications]
     answer = await backing.quotas.ask(backing.redis, prefix(backing), takes)
     _tell(answer)
     present = backing.now()
@@ -102,13 +103,12 @@ async def admit(publications: Sequence[Sendable], backing: Backing) -> dict[Any,
     for place, refusal in answer.refused.items():
         one = publications[place]
         until = to_the_ms(present + timedelta(milliseconds=refusal.wait + 1))
-        title = PLATFORMS[one.platform].title
         if refusal.window is None:
-            trial = f"{until:%H:%M} UTC"
+            title, trial = PLATFORMS[one.platform].title, f"{until:%H:%M} UTC"
             text = f"{title} has trouble. One post is tried at about {trial}, then the rest."
             refused[one.id] = RetryLater(text, until=until, answered=False, code="breaker")
         else:
-            refused[one.id] = QuotaSpent(asking.words(refusal.window, title), until=until, code="quota")
+            refused[one.id] = QuotaSpent(_words(refusal.window, one, backing), until=until, code="quota")
     return refused
 
 
@@ -118,8 +118,7 @@ async def learnt(attempts: Sequence[Attempted], backing: Backing) -> None:
     A window of which little is left by the platform's own count is counted so from now on, by all instances; one that
     is spent is closed until the platform opens it. Waits for Redis 150 ms at most, and never raises for it.
     """
-    asking = _Asking(backing.settings.quota_scale)
-    told = list(_learned(attempts, asking))
+    told = list(_learned(attempts, backing))
     health = list(_health(attempts))
     if told or health:
         _tell(await backing.quotas.ask(backing.redis, prefix(backing), told=told, health=health))
@@ -136,46 +135,41 @@ def prefix(backing: Backing) -> str:
     return f"social:{backing.settings.mongo_database}:gate:"
 
 
-class _Asking:
-    """The windows of one batch, each made once."""
+def _windows(one: Sendable, backing: Backing) -> tuple[Window, ...]:
+    """All that a post of `one` is counted in, in the order its platform declares them."""
+    scale, declared = backing.settings.quota_scale, PLATFORMS[one.platform].windows
+    whose = (one.realm, one.platform, one.origin, one.remote_account)
+    return tuple(_window(quota, whose, scale) for quota in declared) if scale else ()
 
-    def __init__(self, scale: float) -> None:
-        self._scale = scale
-        self._known: dict[tuple[str, str, str, str], tuple[Window, ...]] = {}
-        self._quotas: dict[str, Quota] = {}
 
-    def windows(self, one: Sendable) -> tuple[Window, ...]:
-        """All that a post of `one` is counted in, in the order its platform declares them."""
-        whose = (one.realm, one.platform, one.origin, one.remote_account)
-        known = self._known.get(whose)
-        if known is None:
-            declared = PLATFORMS[one.platform].windows if self._scale else ()
-            known = self._known[whose] = tuple(self._window(quota, whose) for quota in declared)
-        return known
+@lru_cache(maxsize=KNOWN)
+def _window(quota: Quota, whose: tuple[str, str, str, str], scale: float) -> Window:
+    parts = {"account": 4, "server": 3, "app": 2}[quota.per]
+    key = " ".join((quota.name.replace(" ", "-"), *whose[:parts]))
+    return Window(key, max(1, round(quota.posts * scale)), quota.seconds * 1000)
 
-    def words(self, window: Window, title: str) -> str:
-        """Why one waits for it, for people."""
-        quota = self._quotas[window.key]
-        whom = {"account": "this account", "app": "this installation", "server": "this installation"}[quota.per]
-        return f"{title} allows {whom} {window.most:,} posts in {quota.name}. This goes out when the next one may."
 
-    def _window(self, quota: Quota, whose: tuple[str, str, str, str]) -> Window:
-        parts = {"account": 4, "server": 3, "app": 2}[quota.per]
-        key = " ".join((quota.name.replace(" ", "-"), *whose[:parts]))
-        self._quotas[key] = quota
-        return Window(key, max(1, round(quota.posts * self._scale)), quota.seconds * 1000)
+def _words(window: Window, one: Sendable, backing: Backing) -> str:
+    """Why `one` waits for it, for people."""
+    declared = zip(PLATFORMS[one.platform].windows, _windows(one, backing), strict=True)
+    quota = next(quota for quota, its in declared if its.key == window.key)
+    whom = {"account": "this account", "app": "this installation", "server": "this installation"}[quota.per]
+    title = PLATFORMS[one.platform].title
+    return f"{title} allows {whom} {window.most:,} posts in {quota.name}. This goes out when the next one may."
 
 
 def _breaker(one: Sendable) -> str:
     return f"{one.realm} {one.platform} {one.origin}"
 
 
-def _learned(attempts: Iterable[Attempted], asking: _Asking) -> Iterable[Learned]:
+def _learned(attempts: Iterable[Attempted], backing: Backing) -> Iterable[Learned]:
     """What is worth telling: that little is left of a window, or nothing."""
     least: dict[str, Learned] = {}
     for attempt in attempts:
+        if not attempt.told and not isinstance(attempt.outcome, QuotaSpent):
+            continue
         platform = PLATFORMS[attempt.sent.platform]
-        windows = dict(zip((quota.name for quota in platform.windows), asking.windows(attempt.sent), strict=False))
+        windows = dict(zip((quota.name for quota in platform.windows), _windows(attempt.sent, backing), strict=False))
         for window, posts, wait in _said(attempt, windows, platform):
             if posts < max(window.group, window.most // 4) and (
                 window.key not in least or posts < least[window.key].allowed

@@ -6,7 +6,6 @@ import os
 import random
 import signal
 from collections.abc import Awaitable, Sequence
-from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -23,8 +22,8 @@ from social.platforms import PLATFORMS
 from social.platforms.calls import Call
 from social.platforms.contract import Receipt, Told
 from social.publishing import claims
-from social.publishing.attempts import written
-from social.publishing.claims import Claim, Conclusion, HeldLane, TooEarly
+from social.publishing.claims import Claim, HeldLane, TooEarly
+from social.publishing.conclusions import Conclusion
 from social.publishing.documents import Publication
 from social.publishing.facts import FREE, Facts, InHand, Refusal
 from social.publishing.gate import Attempted
@@ -270,16 +269,16 @@ async def _concluded(
     outcome = attempted.outcome
     at = max(backing.now(), publication.sent_at or publication.due_at)  # by the server's clock, which ours only follows
     if isinstance(outcome, PlatformError):
-        await claim.conclude(replace(_refused(publication, outcome, at, backing), attempted=attempted))
+        await claim.conclude(_refused(publication, attempted, outcome, at, backing))
         crash_here("concluded", backing, publication.part)
         await login_refused(lane.account, outcome, backing)
         return None
-    changed = await claim.conclude(replace(_received(publication, outcome, at), attempted=attempted))
+    changed = await claim.conclude(_received(publication, attempted, outcome, at))
     crash_here("concluded", backing, publication.part)
     return changed if changed is not None and changed.state is State.QUEUED else None
 
 
-def _received(publication: InHand, receipt: Receipt, at: datetime) -> Conclusion:
+def _received(publication: InHand, attempted: Attempted, receipt: Receipt, at: datetime) -> Conclusion:
     """A receipt is a fact: it is written whoever holds the publication by then. A part that another follows stays in
     the claim."""
     fact = _of_a_fact(publication, receipt, at)
@@ -287,7 +286,7 @@ def _received(publication: InHand, receipt: Receipt, at: datetime) -> Conclusion
     return Conclusion(
         publication=publication,
         changes=fact | ({"state": State.QUEUED} if goes_on else FREE),
-        attempt=written(publication, receipt, at),
+        attempted=attempted,
         fact=fact,
         alike=not goes_on and not publication.part,
     )
@@ -314,7 +313,9 @@ def _kept_back(publication: InHand, error: QuotaSpent | RetryLater, backing: Bac
     return Conclusion(publication=publication, changes=changes, state=State.QUEUED)
 
 
-def _refused(publication: InHand, error: PlatformError, at: datetime, backing: Backing) -> Conclusion:
+def _refused(
+    publication: InHand, attempted: Attempted, error: PlatformError, at: datetime, backing: Backing
+) -> Conclusion:
     """The owner stays written down: whether it is dead decides how long a look must go on."""
     step = decide(
         error,
@@ -330,7 +331,7 @@ def _refused(publication: InHand, error: PlatformError, at: datetime, backing: B
         until, code = getattr(error, "until", None), error.facts.get("code")
         refusal = Refusal(kind=type(error).__name__, sentence=error.sentence, until=until, code=code)
         changes["refusal"] = as_bson(refusal)
-    return Conclusion(publication=publication, changes=changes, attempt=written(publication, error, at))
+    return Conclusion(publication=publication, changes=changes, attempted=attempted)
 
 
 async def _doubt_what_was_left(claim: Claim, backing: Backing) -> None:

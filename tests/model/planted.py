@@ -95,6 +95,7 @@ def by_name() -> Mapping[str, Bug]:
 
 
 CLAIMS, SEND, SETTLE = "social.publishing.claims", "social.publishing.send", "social.publishing.settle"
+CONCLUSIONS = "social.publishing.conclusions"
 STATES, LANES, FACTS = "social.publishing.states", "social.publishing.lanes", "social.publishing.facts"
 HOLDS = "social.publishing.holds"
 DOCUMENTS, SINGLE = "social.publishing.documents", "social.publishing.single"
@@ -109,7 +110,7 @@ BUGS: tuple[Bug, ...] = (
         "no fence on conclusions",
         "What came of an attempt is written whoever holds the publication by now.",
         (
-            f"{CLAIMS}:_condition",
+            f"{CONCLUSIONS}:_condition",
             'return as_it_was | {"token": publication.token, "state": conclusion.state}',
             "return as_it_was",
         ),
@@ -247,7 +248,7 @@ BUGS: tuple[Bug, ...] = (
     _bug(
         "a late receipt is dropped",
         "Who lost the claim meanwhile throws the platform's receipt away.",
-        (f"{CLAIMS}:_concluded_one_by_one", "if not written.matched_count and each.fact is not None:", "if False:"),
+        (f"{CONCLUSIONS}:concluded_one_by_one", "if not done.matched_count and each.fact is not None:", "if False:"),
         (f"{SETTLE}:_settle", "if fact is not None and fact.receipt is not None:", "if False:"),
         settles="blind",
     ),
@@ -314,7 +315,7 @@ BUGS: tuple[Bug, ...] = (
             'return {"_id": self.id, "rev": self.rev,',
             'return {"_id": self.id} if self else {"rev": self.rev,',
         ),
-        (f"{CLAIMS}:_condition", ' | {"token": publication.token, "state": conclusion.state}', ""),
+        (f"{CONCLUSIONS}:_condition", ' | {"token": publication.token, "state": conclusion.state}', ""),
     ),
     _bug(
         "a change while it goes out",

@@ -243,9 +243,9 @@ async def test_what_was_let_through_too_early_has_its_place_and_takes_no_other(
 ) -> None:
     asked, arm = [], claims.arm
 
-    async def late_clock(ids: Any, **how: Any) -> Any:
-        asked.append(ids)
-        return {} if len(asked) < 4 else await arm(ids, **how)
+    async def late_clock(publications: Any, **how: Any) -> Any:
+        asked.append(publications)
+        return {} if len(asked) < 4 else await arm(publications, **how)
 
     monkeypatch.setattr(claims, "arm", late_clock)
     await until(await planned("patience"), State.ONLINE)

@@ -130,7 +130,7 @@ async def test_a_lane_that_was_just_taken_is_lost_to_a_hold(
     await hold(caller, "workspace", backing)
 
     assert not await claim.renew(claim.lanes[0])
-    assert await claims.arm([(await of(post)).id], token=claim.token, at=now() + SOON) == {}
+    assert await claims.arm([await of(post)], token=claim.token, at=now() + SOON) == {}
     assert await claims.take(now() + SOON, backing, most=10) is None
 
 

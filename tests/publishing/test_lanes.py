@@ -43,9 +43,9 @@ async def test_a_lane_taken_over_has_a_higher_fence_and_the_old_holder_writes_no
 
     assert second is not None
     assert second.lanes[0].fence > first.lanes[0].fence
-    id = (await of(post)).id
-    assert await claims.arm([id], token=first.token, at=NOW) == {}
-    assert list(await claims.arm([id], token=second.token, at=NOW)) == [id]
+    publication = await of(post)
+    assert await claims.arm([publication], token=first.token, at=NOW) == {}
+    assert list(await claims.arm([publication], token=second.token, at=NOW)) == [publication.id]
     assert not await first.renew(first.lanes[0])
 
 

@@ -404,7 +404,7 @@ async def test_a_look_that_fails_does_not_let_go_of_what_is_being_sent(
 async def test_a_conclusion_whose_commit_was_not_heard_of_is_written_once(
     planned: Planned, backing: Backing, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    written, missed = claims._concluded_together, list[int]()
+    written, missed = claims.concluded_together, list[int]()
 
     async def unheard(conclusions: Any) -> Any:
         answer = await written(conclusions)
@@ -413,7 +413,7 @@ async def test_a_conclusion_whose_commit_was_not_heard_of_is_written_once(
             raise AutoReconnect("written, but who knows")
         return answer
 
-    monkeypatch.setattr(claims, "_concluded_together", unheard)
+    monkeypatch.setattr(claims, "concluded_together", unheard)
     sandbox.trouble(publish={"dead_token": True})
     post = await planned("once written")
 

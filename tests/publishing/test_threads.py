@@ -166,10 +166,9 @@ async def test_a_receipt_that_comes_after_a_takeover_passes_the_turn_on_once(
     post = await planned("one", "two", "three")
     claim = await claims.take(now() + SOON, backing, most=10)
     assert claim is not None
-    id = (await of(post)).id
-    assert await claims.arm([id], token=claim.token, at=NOW)
+    assert await claims.arm([await of(post)], token=claim.token, at=NOW)
     armed = await of(post)
-    await Publication.engine().update_one({"_id": id}, {"$set": {"token": "another", "state": State.UNCONFIRMED}})
+    await Publication.engine().update_one({"_id": armed.id}, {"$set": {"token": "another", "state": State.UNCONFIRMED}})
 
     await went_out(armed, Receipt(id="42"), backing)
     passed = await of(post)
