@@ -22,7 +22,7 @@ from social.platforms import PLATFORMS
 from social.platforms.contract import Platform, Quota, Realm, Receipt, Told
 
 log = structlog.get_logger()
-KNOWN = 20_000  # windows that a process remembers
+KNOWN = 5_000  # windows that a process remembers
 # What a RetryLater is called where the platform itself is in trouble, and not this post, this login or our own storage.
 TROUBLE = frozenset({"unreachable", "no-answer", "trouble", "unclear", "redirected"})
 

@@ -33,8 +33,8 @@ from social.publishing.states import Reason, State, Step, decide, over, repeatab
 from social.publishing.states import went_out as after_going_out
 
 log = structlog.get_logger()
-LANES = 2_000  # that one process holds at most; others may take the rest
-AT_ONE_LOOK = 500
+LANES = 800  # that one process holds at most; others may take the rest
+AT_ONE_LOOK = 400
 AGAIN = 0.01  # seconds until what was armed too early is armed again
 
 
@@ -146,6 +146,7 @@ async def _kept_apart(publication: InHand, lane: HeldLane, claim: Claim, backing
 
 def _let_go(lane: HeldLane, backing: Backing) -> None:
     """Who holds few lanes takes on others at once, if there were more than it could take."""
+    lane.account = None  # the lane itself is kept until all of its claim have ended
     backing.in_hand.pop(lane.account_id, None)
     if len(backing.in_hand) == LANES // 2:
         backing.planned.set()
