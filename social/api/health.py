@@ -2,6 +2,7 @@
 
 import asyncio
 import ipaddress
+from collections import Counter
 from collections.abc import Awaitable
 from dataclasses import dataclass
 from datetime import datetime
@@ -19,7 +20,8 @@ from social.api.headers import LOOPBACK
 from social.backing import Backing, mongo, redis
 from social.moments import now, rfc3339
 from social.people.roles import Role
-from social.publishing import lateness, watchdog
+from social.platforms.contract import Realm
+from social.publishing import gate, lateness, watchdog
 from social.publishing.documents import Publication
 from social.publishing.lateness import Punctuality
 from social.publishing.states import State
@@ -68,16 +70,25 @@ class AlarmOut(msgspec.Struct, kw_only=True):
     since: datetime
 
 
+class BreakerOut(msgspec.Struct, kw_only=True):
+    """A platform in trouble: to so many of its `servers` nothing but a trial goes out, or not yet everything."""
+
+    platform: str
+    realm: Realm
+    servers: int
+
+
 class Health(Ready, kw_only=True):
     """More, for people. `tasks`: what this instance was told to run; `waiting`: wake-ups in the queue, if known;
-    `well`: whether the watchdog, which looks every few seconds, finds all as it must be; `lateness`: over all
-    workspaces."""
+    `well`: whether the watchdog, which looks every few seconds, finds all as it must be; `breakers`: the platforms that
+    are spared for now; `lateness`: over all workspaces."""
 
     tasks: list[str]
     waiting: int | None
     overdue: Overdue | None
     well: bool
     alarms: list[AlarmOut]
+    breakers: list[BreakerOut]
     lateness: Punctuality | None
 
 
@@ -120,6 +131,7 @@ class HealthController(Controller):
             overdue=await _overdue(now()) if ready.database else None,
             well=ready.database and not alarms,
             alarms=alarms,
+            breakers=await _breakers(backing),
             lateness=await _lateness(backing) if ready.database else None,
         )
         return _answered(health)
@@ -181,6 +193,12 @@ async def _overdue(at: datetime) -> Overdue | None:
 async def _alarms() -> list[AlarmOut]:
     with pymongo.timeout(ANSWERS_IN):
         return [AlarmOut(**msgspec.structs.asdict(each)) for each in await watchdog.alarms()]
+
+
+async def _breakers(backing: Backing) -> list[BreakerOut]:
+    """Without the servers' names, which are somebody's."""
+    counted = Counter((each.platform, each.realm) for each in await gate.open_breakers(backing))
+    return [BreakerOut(platform=platform, realm=realm, servers=n) for (platform, realm), n in sorted(counted.items())]
 
 
 async def _lateness(backing: Backing) -> Punctuality:

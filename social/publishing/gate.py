@@ -77,7 +77,7 @@ class Attempted(NamedTuple):
 class OpenBreaker(NamedTuple):
     """A platform's server to which nothing but a trial goes out at the moment, or that is just coming back."""
 
-    realm: str
+    realm: Realm
     platform: str
     origin: str
 
@@ -127,7 +127,7 @@ async def learnt(attempts: Sequence[Attempted], backing: Backing) -> None:
 async def open_breakers(backing: Backing) -> list[OpenBreaker]:
     """To which servers of platforms nothing but a trial goes out, or not yet everything. For health and the doctor."""
     names = await backing.quotas.open_breakers(backing.redis, prefix(backing))
-    return sorted(OpenBreaker(*name.split(" ", 2)) for name in names)
+    return sorted(_named(name) for name in names)
 
 
 def prefix(backing: Backing) -> str:
@@ -215,6 +215,11 @@ def _answered(outcome: Receipt | PlatformError) -> bool:
     """Whether it came from the platform, as what it says of a post on a good day. Not every error does: a login that is
     gone may never have been shown to it."""
     return isinstance(outcome, Receipt) or (isinstance(outcome, PlatformError) and "status" in outcome.facts)
+
+
+def _named(breaker: str) -> OpenBreaker:
+    realm, platform, origin = breaker.split(" ", 2)
+    return OpenBreaker("sandbox" if realm == "sandbox" else "live", platform, origin)
 
 
 def _tell(answer: Answer) -> None:

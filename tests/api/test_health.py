@@ -11,10 +11,12 @@ from beanie import PydanticObjectId
 
 from social.api.health import ANSWERS_IN, Readiness
 from social.backing import Backing, opened
+from social.errors import OutcomeUnknown
 from social.moments import now
 from social.platforms.contract import Content
-from social.publishing import lateness, watchdog
+from social.publishing import gate, lateness, watchdog
 from social.publishing.documents import Publication
+from social.publishing.gate import Attempted, Sending
 from social.publishing.states import State
 from tests.api.serving import Api, served, with_settings
 from tests.publishing.test_lateness import late
@@ -112,6 +114,20 @@ async def test_what_must_not_be_is_red_until_it_is_gone(api: Api, backing: Backi
     assert alarm["since"]
     assert str(workspace) not in str(red), "health says nothing that is somebody's"
     assert (green["well"], green["alarms"]) == (True, [])
+
+
+async def test_a_platform_in_trouble_is_named_and_none_of_its_servers(api: Api, backing: Backing) -> None:
+    assert (await api.ask("GET", "//health")).json["breakers"] == []
+    tired = [
+        Attempted(Sending(n, n, "mastodon", "sandbox", "https://of.somebody", str(n)), OutcomeUnknown("No answer."))
+        for n in range(3)
+    ]
+    await gate.learnt(tired, backing)
+
+    told = (await api.ask("GET", "//health")).json
+
+    assert told["breakers"] == [{"platform": "mastodon", "realm": "sandbox", "servers": 1}]
+    assert "somebody" not in str(told)
 
 
 async def test_lateness_over_all_workspaces_is_in_the_details(api: Api, backing: Backing) -> None:

@@ -865,6 +865,13 @@ export interface components {
             /** @default true */
             quotes_allowed?: boolean;
         };
+        /** BreakerOut */
+        BreakerOut: {
+            platform: string;
+            /** @enum {string} */
+            realm: "live" | "sandbox";
+            servers: number;
+        };
         /** ConnectionIn */
         ConnectionIn: {
             platform: string;
@@ -911,6 +918,7 @@ export interface components {
             overdue: components["schemas"]["Overdue"] | null;
             well: boolean;
             alarms: components["schemas"]["AlarmOut"][];
+            breakers: components["schemas"]["BreakerOut"][];
             lateness: components["schemas"]["Punctuality"] | null;
         };
         /** HealthOut */
