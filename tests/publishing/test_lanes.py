@@ -49,6 +49,27 @@ async def test_a_lane_taken_over_has_a_higher_fence_and_the_old_holder_writes_no
     assert not await first.renew(first.lanes[0])
 
 
+@pytest.mark.parametrize("edited", [0, 1], ids=["all", "but-one"])
+async def test_what_an_arm_says_it_wrote_is_what_is_stored(
+    planned: Planned, backing: Backing, connect: Connect, edited: int
+) -> None:
+    """Of several armed at once the instant alone is read back."""
+    posts = [await planned(f"post {n}", on=(await connect(f"friend{n}"),)) for n in range(3)]
+    claim = await claims.take(now() + timedelta(seconds=1), backing, most=10)
+    assert claim is not None
+    taken = [await of(post) for post in posts]
+    for each in taken[:edited]:
+        await Publication.engine().update_one({"_id": each.id}, {"$set": {"token": None, "state": State.PLANNED}})
+
+    armed = await claims.arm(taken, token=claim.token, at=NOW)
+
+    assert set(armed) == {each.id for each in taken[edited:]}
+    for id, written in armed.items():
+        stored = await Publication.engine().find_one({"_id": id})
+        assert stored is not None
+        assert {name: stored[name] for name in written} == written
+
+
 async def test_two_instances_share_the_work_and_nothing_goes_out_twice(
     planned: Planned, connect: Connect, account: Account, backing: Backing, sandbox: Sandbox
 ) -> None:

@@ -22,7 +22,7 @@ from social.platforms.calls import Call
 from social.platforms.contract import App, Content, MediaItem, Prepared, Receipt, Save, Token, Turn
 from social.posts.documents import Post
 from social.posts.when import at_the_instant
-from social.publishing import claims, due, plan, prepare, single
+from social.publishing import claims, conclusions, due, plan, prepare, single
 from social.publishing.attempts import Attempt
 from social.publishing.documents import Publication
 from social.publishing.lanes import Lane
@@ -52,6 +52,30 @@ async def test_what_is_due_goes_out_with_its_stamps_and_its_receipt(
     assert publication.answered_at is not None
     assert publication.due_at <= publication.sent_at <= publication.answered_at
     assert (publication.token, publication.next_at, publication.reason) == (None, None, None)
+
+
+async def test_what_is_online_at_the_first_attempt_tells_of_it_by_itself(planned: Planned, engine: Running) -> None:
+    publication = await until(await planned("plain"), State.ONLINE)
+
+    (only,) = await Attempt.history(publication)
+
+    assert await Attempt.find({}).count() == 0, "the publication holds all of it"
+    assert (only.n, only.rev, only.part, only.outcome, only.key) == (1, 1, 0, "Receipt", publication.key)
+    assert (only.sent_at, only.answered_at) == (publication.sent_at, publication.answered_at)
+    assert only.receipt == publication.receipt
+
+
+async def test_what_needed_two_attempts_has_both_written_down(
+    planned: Planned, engine: Running, sandbox: Sandbox
+) -> None:
+    sandbox.trouble(publish={"status": 503, "count": 1})
+
+    publication = await until(await planned("at last"), State.ONLINE, within=20)
+
+    assert [(each.n, each.outcome) for each in await Attempt.history(publication)] == [
+        (1, "OutcomeUnknown"),
+        (2, "Receipt"),
+    ]
 
 
 async def test_a_publication_taken_by_five_workers_goes_out_once(
@@ -404,7 +428,7 @@ async def test_a_look_that_fails_does_not_let_go_of_what_is_being_sent(
 async def test_a_conclusion_whose_commit_was_not_heard_of_is_written_once(
     planned: Planned, backing: Backing, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    written, missed = claims.concluded_together, list[int]()
+    written, missed = conclusions.concluded_together, list[int]()
 
     async def unheard(conclusions: Any) -> Any:
         answer = await written(conclusions)
