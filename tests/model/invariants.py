@@ -331,9 +331,15 @@ class Invariants:
         return not self._world.schedule.skewed and not self._world.schedule.pauses
 
     def _held(self, each: Json) -> None:
+        """A person is asked what a look cannot show, or what the platform says itself and a look does not show."""
         code = (each["reason"] or {}).get("code")
-        if code == "unknown" and self._world.schedule.settles != "blind":
+        platform = self._world.platform
+        if code != "unknown" or platform.settles == "blind":
+            return
+        if each["key"] not in platform.doubles:
             self._break("I4", "a person is asked although the platform could be")
+        elif platform.of(each["key"]) and not self._swapped(each):
+            self._break("I4", "a person is asked although a look would have shown it")
 
     def _kept(self, fact: Json) -> None:
         publication = self.publications.get(fact["publication_id"])

@@ -75,6 +75,7 @@ class World:
         self.started: dict[int, str] = {}  # the host of each process that is alive
         self.words: dict[Any, set[str]] = {}  # every text that a publication ever had
         self.holding: set[Any] = set()  # the holds that were acknowledged and not ended
+        self.let_go: set[Any] = set()  # the holds that somebody wanted ended
         self.violation = Violation
         self.gate, self.scripts = Here(), {"gate"}
         self.store = store(self)
