@@ -48,6 +48,10 @@ class Step:
     heard: asyncio.Future[Any]
     answer: Any = None
     person: bool = False
+    of: str = ""  # the collection
+
+    def __str__(self) -> str:
+        return f"{self.of}.{self.name}" if self.of else self.name
 
 
 class World:
@@ -171,8 +175,9 @@ class World:
 
     def _cut_off(self, instance: Instance) -> None:
         if instance.alive:
-            self.trace(instance, f"is cut off with {len(instance.tasks)} tasks")
-            for task in list(instance.tasks):
+            left = list(instance.at_work())
+            self.trace(instance, f"is cut off with {len(left)} tasks")
+            for task in left:
                 task.cancel()
             self.at(self.loop.now + 2, lambda: self.dies(instance))
 
@@ -221,29 +226,25 @@ class World:
 
     # Steps.
 
-    async def step(self, name: str, carry: Callable[[], Any], *, writes: bool, mongo: bool = True) -> Any:
+    async def step(self, name: str, carry: Callable[[], Any], *, writes: bool, mongo: bool = True, of: str = "") -> Any:
         """What `carry` answers when the dice say that it is its turn; for ever nothing if its instance dies first."""
         instance = INSTANCE.get()
         if instance is None:
             return carry()
         if not instance.alive:
             raise asyncio.CancelledError
-        if self.eager and self.dice.random() < self.eager:
-            return self._at_once(name, carry)
-        heard: asyncio.Future[Any] = self.loop.create_future()
-        self.asked.append(Step(instance, name, carry, writes, mongo, heard, person=PERSON.get()))
-        return await heard
-
-    def _at_once(self, name: str, carry: Callable[[], Any]) -> Any:
-        """What `carry` answers before anybody else goes on: some schedules are made of long runs."""
-        self.actor, self.by_person = INSTANCE.get(), PERSON.get()
-        try:
-            answer = carry()
+        if self.eager and self.dice.random() < self.eager:  # some schedules are made of long runs
+            self.actor, self.by_person = instance, PERSON.get()
+            try:
+                answer = carry()
+            finally:
+                self.actor, self.by_person = None, False
             if self._tell is not None:
-                self.trace(self.actor, f"{name} -> {_short(answer)}")
+                self.trace(instance, f"{f'{of}.{name}' if of else name} -> {_short(answer)}")
             return answer
-        finally:
-            self.actor, self.by_person = None, False
+        heard: asyncio.Future[Any] = asyncio.Future(loop=self.loop)
+        self.asked.append(Step(instance, name, carry, writes, mongo, heard, None, PERSON.get(), of))
+        return await heard
 
     def answer(self, instance: Instance, heard: asyncio.Future[Any], answer: Any) -> None:
         """Something from outside arrives at `instance`, which hears it when it goes on."""
@@ -280,7 +281,7 @@ class World:
             if fate == "unheard":
                 step.answer = AutoReconnect("the connection was lost after it arrived")
         if self._tell is not None:
-            self.trace(step.instance, f"{step.name}{f' ({fate})' if fate else ''} -> {_short(step.answer)}")
+            self.trace(step.instance, f"{step}{f' ({fate})' if fate else ''} -> {_short(step.answer)}")
         if fate == "dies":
             self.dies(step.instance)
         elif step.instance.paused or self.chance(0.15):
@@ -293,13 +294,13 @@ class World:
         if not self.trouble:
             return ""
         die = self.dice.random()
-        if self._pauses and step.name[:6] == "lanes." and step.mongo and self.chance(0.05):
+        if self._pauses and step.of == "lanes" and step.mongo and self.chance(0.05):
             die = self._deadly / 2  # the lease runs meanwhile
         if die < self._deadly:
             if self._crashes > 0 and self.chance(0.6):
                 self._crashes -= 1
                 if self.chance(0.5):
-                    self.trace(step.instance, f"{step.name} (dies before)")
+                    self.trace(step.instance, f"{step} (dies before)")
                     step.mongo = False
                     self.asked.append(step)
                     self.dies(step.instance)
@@ -410,7 +411,7 @@ class World:
             self.loop.jump(until)
 
     def _busy(self) -> bool:
-        return any(each.alive and each.tasks for each in self.instances) or any(self.platform.on_the_way.values())
+        return any(each.alive and each.at_work() for each in self.instances) or any(self.platform.on_the_way.values())
 
     def settled(self) -> bool:
         """Whether everything has come to an end, or waits for a person."""
@@ -431,7 +432,7 @@ class World:
         for instance in self.instances:
             instance.alive = False
         for _ in range(20):
-            left = [task for instance in self.instances for task in instance.tasks]
+            left = [task for instance in self.instances for task in instance.at_work()]
             if not left:
                 break
             for task in left:
