@@ -3,6 +3,7 @@
 import asyncio
 import random
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -135,7 +136,8 @@ class World:
         return instance
 
     async def _begun(self, instance: Instance) -> None:
-        await instance.backing.clock.ask(instance.backing.client)  # type: ignore[arg-type]
+        with suppress(PyMongoError):
+            await instance.backing.clock.ask(instance.backing.client)  # type: ignore[arg-type]
         await due.look(instance.backing)
 
     def dies(self, instance: Instance, back_in: float | None = None) -> None:
