@@ -13,6 +13,7 @@ import aiohttp
 import pytest
 import pytest_asyncio
 from pymongo import monitoring
+from xdist.remote import Producer
 
 from social import app
 from social.api.health import Readiness
@@ -26,6 +27,7 @@ from tests.servers import Servers, running_servers
 from tests.servers.commands import Commands
 from tests.servers.product import Person
 from tests.servers.sandbox import Sandbox
+from tests.spread import Spread
 
 COMMANDS = Commands()
 monitoring.register(COMMANDS)  # before any client is made, or it hears nothing
@@ -38,6 +40,12 @@ def commands() -> Iterator[Commands]:
     COMMANDS.listening = True
     yield COMMANDS
     COMMANDS.listening = False
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> Spread | None:
+    """With `--dist loadfile`, as pyproject.toml has it."""
+    return Spread(config, log) if config.getoption("dist") == "loadfile" else None
 
 
 @pytest.hookimpl(wrapper=True)

@@ -85,6 +85,12 @@ class ServerClock:
         asked = moments.steady()
         self.heard((await mongo.admin.command("hello"))["localTime"], asked)
 
+    async def known(self, mongo: AsyncMongoClient[dict[str, Any]]) -> None:
+        """Asks the server if it was never heard: for what must not go by the clock of a machine that may be wrong.
+        PyMongoError if it does not answer."""
+        if self._ahead is None:
+            await self.ask(mongo)
+
     def now(self) -> datetime:
         """The server's present (UTC, to the millisecond); this machine's until the server was heard."""
         if self._ahead is None:

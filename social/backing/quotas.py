@@ -7,6 +7,7 @@ what the platforms said to this process is obeyed in any case. Keys that Redis l
 import asyncio
 import random
 from collections.abc import Awaitable, Iterable, Mapping, Sequence
+from functools import cache
 from importlib.resources import files
 from typing import Any, TypeVar
 
@@ -109,6 +110,11 @@ class Answer(msgspec.Struct, frozen=True):
     changes: tuple[Change, ...]
 
 
+@cache
+def _script() -> str:
+    return files("social.backing").joinpath("quotas.lua").read_text()
+
+
 class Quotas:
     """What this process asks Redis with, and goes on with by itself while Redis is away. One per process."""
 
@@ -121,7 +127,7 @@ class Quotas:
         self._owed: dict[Window, tuple[int, int]] = {}  # what was taken here alone: how many, and until when it counts
         self._well: dict[str, float] = {}  # when it was last told that a breaker's platform answers
         self._away_until = 0.0
-        self._script = files("social.backing").joinpath("quotas.lua").read_text()
+        self._script = _script()
         self._sha = ""
 
     async def ask(

@@ -24,7 +24,7 @@ async def run(backing: Backing, running: Running) -> None:
         backing.planned.clear()
         if time.monotonic() >= time_at:
             time_at = time.monotonic() + TIME
-            with suppress(PyMongoError):  # this machine's clock does until the database says better
+            with suppress(PyMongoError):  # what is known does until the database says better
                 await backing.clock.ask(backing.client)
         if time.monotonic() >= again_at:
             again_at = time.monotonic() + PROFILES * random.uniform(0.5, 1.5)  # noqa: S311

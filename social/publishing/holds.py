@@ -100,6 +100,7 @@ async def hold(
     That is when what was going out has been concluded, or can no longer be handed over: a lease at most. Invalid for a
     platform or an account that is not there; Conflict if the same hold is on already.
     """
+    await backing.clock.known(backing.client)  # by which is decided what can be handed over no more
     made = await _made(caller, scope, platform, account_id, note, backing)
     accounts = await _covered(made)
     await _mark(accounts, made.id)

@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from tests.model.parallel import explored, hunted, told
+from tests.model.parallel import Simulated
 from tests.model.planted import BUGS
 from tests.servers import running_servers
 
@@ -29,6 +29,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--planted", action="store_true", help="look for every planted bug besides")
     parser.add_argument("--each", type=float, default=60.0, help="seconds of CPU for each planted bug")
     parser.add_argument("--bug", action="append", default=[], help="only planted bugs with this in their name")
+    parser.add_argument("--gap", action="store_true", help="let processes stand still right before the request's write")
     parser.add_argument("--replay", type=int, help="run this one seed alone and show every step")
 
 
@@ -39,19 +40,20 @@ async def run(args: argparse.Namespace) -> dict[str, Any]:
 
 def _run(args: argparse.Namespace) -> dict[str, Any]:
     began = time.monotonic()
-    with _mongo(args.mongod) as mongo_url:
+    names = [bug.name for bug in BUGS if not args.bug or any(part in bug.name for part in args.bug)]
+    hunts = []
+    with _mongo(args.mongod) as mongo_url, Simulated(args.processes) as simulated:
         if args.replay is not None:
-            what, steps = told(args.replay, mongo_url=mongo_url)
+            what, steps = simulated.told(args.replay, mongo_url=mongo_url, gap=args.gap)
             print(*steps, what or "everything held", sep="\n")
             return {"schedules": 1, "violations": int(what is not None), "seed": args.replay}
-        seen = explored(args.seed, args.schedules, processes=args.processes, mongo_url=mongo_url)
-    for found in seen.found:
-        print(f"seed {found.seed} ({found.settles}, {found.steps} steps): {found.what}", flush=True)
-    names = [bug.name for bug in BUGS if not args.bug or any(part in bug.name for part in args.bug)]
-    hunts = hunted(names, seconds=args.each, processes=args.processes) if args.planted else []
-    for hunt in hunts:
-        caught = f"seed {hunt.seed}: {hunt.what}" if hunt.what else "NOT CAUGHT"
-        print(f"{hunt.name:65} {hunt.schedules:6} schedules {hunt.seconds:5.1f} s  {caught}", flush=True)
+        seen = simulated.explored(args.seed, args.schedules, mongo_url=mongo_url, gap=args.gap)
+        for found in seen.found:
+            print(f"seed {found.seed} ({found.settles}, {found.steps} steps): {found.what}", flush=True)
+        for hunt in simulated.hunted(names, seconds=args.each) if args.planted else ():
+            caught = f"seed {hunt.seed}: {hunt.what}" if hunt.what else "NOT CAUGHT"
+            print(f"{hunt.name:65} {hunt.schedules:6} schedules {hunt.seconds:5.1f} s  {caught}", flush=True)
+            hunts.append(hunt)
     return {
         "schedules": seen.schedules,
         "violations": len(seen.found),

@@ -1,6 +1,14 @@
-"""The explorers want the machine to themselves and find new orders on a faster one: they are run by hand, with MODEL
-set, or by `python -m tests.bench model`. What the interpreter does is held against mongod with every change."""
+"""A process that the explorers run in, kept for all tests of one test process: it takes seconds to begin."""
 
-import os
+from collections.abc import Iterator
 
-collect_ignore_glob = [] if "MODEL" in os.environ else ["test_model.py"]
+import pytest
+
+from tests.model.parallel import Simulated
+
+
+@pytest.fixture(scope="session")
+def simulated() -> Iterator[Simulated]:
+    """A simulated process."""
+    with Simulated() as processes:
+        yield processes

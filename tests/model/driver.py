@@ -2,6 +2,7 @@
 
 from collections.abc import Awaitable, Callable, Generator, Iterable, Sequence
 from contextvars import copy_context
+from functools import partial
 from types import SimpleNamespace
 from typing import Any, Protocol
 
@@ -11,6 +12,8 @@ from bson.raw_bson import RawBSONDocument
 from tests.model.stages import Order
 from tests.model.values import Json
 
+READS = frozenset({"find", "count", "distinct", "aggregate"})
+
 
 class Gate(Protocol):
     """What the driver asks of the world: when a step happens, and whether its answer arrives."""
@@ -18,7 +21,7 @@ class Gate(Protocol):
     store: Any
     now: Callable[[], Any]
 
-    async def step(self, name: str, carry: Callable[[], Any], *, writes: bool) -> Any:
+    async def step(self, name: str, carry: Callable[[], Any], *, writes: bool, of: str = "") -> Any:
         """What `carry` answers, when it is its turn."""
         ...
 
@@ -105,10 +108,12 @@ def finished(work: Awaitable[Any]) -> Any:
 
 
 class Cursor:
-    """What a find or an aggregation will answer."""
+    """What a find or an aggregation will answer. `ask` makes the step."""
 
-    def __init__(self, read: Callable[["Cursor"], Awaitable[list[Json]]], order: Order | None, limit: int) -> None:
-        self._read = read
+    def __init__(
+        self, ask: Callable[["Cursor"], Awaitable[list[Json]]], order: Order | None = None, limit: int = 0
+    ) -> None:
+        self.ask = ask
         self.order = order
         self.most = limit
         self.skipped = 0
@@ -134,14 +139,14 @@ class Cursor:
 
     async def __anext__(self) -> Any:
         if self._found is None:
-            self._found = iter(await self._read(self))
+            self._found = iter(await self.ask(self))
         for each in self._found:
             return each
         raise StopAsyncIteration
 
     async def to_list(self, length: int | None = None) -> list[Json]:
         """All of it."""
-        return await self._read(self)
+        return await self.ask(self)
 
 
 class Reading:
@@ -151,7 +156,7 @@ class Reading:
         self._cursor = cursor
 
     def __await__(self) -> Generator[Any, None, Cursor]:
-        self._cursor._found = iter((yield from self._cursor._read(self._cursor).__await__()))
+        self._cursor._found = iter((yield from self._cursor.ask(self._cursor).__await__()))
         return self._cursor
 
 
@@ -179,97 +184,100 @@ class Collection:
         session: Session | None = None,
         **_: Any,
     ) -> Cursor:
-        async def read(cursor: Cursor) -> list[Json]:
-            how = {"projection": projection, "sort": cursor.order, "limit": cursor.most, "skip": cursor.skipped}
-            found = await self._do("find", lambda table: table.find(filter, **how), session)
-            return [self._as_read(each) for each in found]
+        async def ask(cursor: Cursor) -> list[Json]:
+            found: list[Json] = await self._do(
+                session,
+                "find",
+                filter,
+                projection=projection,
+                sort=cursor.order,
+                limit=cursor.most,
+                skip=cursor.skipped,
+            )
+            return [_raw(each) for each in found] if self._raw else found
 
-        cursor = Cursor(read, list(sort) if sort else None, limit or 0)
-        return cursor.skip(skip or 0)
+        cursor = Cursor(ask, list(sort) if sort else None, limit or 0)
+        cursor.skipped = skip or 0
+        return cursor
 
     def find_raw_batches(self, filter: Json | None = None, projection: Any = None, **how: Any) -> Cursor:
         """As `find`, as the bytes that come over the wire: here in one batch."""
         cursor = self.find(filter, projection, **how)
-        read = cursor._read
+        ask = cursor.ask
 
         async def batches(cursor: Cursor) -> list[Any]:
-            found = await read(cursor)
+            found = await ask(cursor)
             return [b"".join(map(bson.encode, found))] if found else []
 
-        cursor._read = batches
+        cursor.ask = batches
         return cursor
 
     async def find_one(
         self, filter: Any = None, projection: Any = None, *, sort: Any = None, session: Session | None = None, **_: Any
     ) -> Json | None:
         wanted = filter if isinstance(filter, dict) or filter is None else {"_id": filter}
-        how = {"projection": projection, "sort": list(sort) if sort else None, "limit": 1}
-        found = await self._do("find_one", lambda table: table.find(wanted, **how), session)
+        order = list(sort) if sort else None
+        found = await self._do(session, "find", wanted, projection=projection, sort=order, limit=1)
         return found[0] if found else None
 
-    async def count_documents(self, filter: Json, *, session: Session | None = None, **_: Any) -> int:
-        return await self._do("count", lambda table: table.count(filter), session)
+    async def count_documents(self, filter: Json, *, session: Session | None = None, **_: Any) -> Any:
+        return await self._do(session, "count", filter)
 
-    async def distinct(self, key: str, filter: Json | None = None, session: Session | None = None) -> list[Any]:
-        return await self._do("distinct", lambda table: table.distinct(key, filter), session)
+    async def distinct(self, key: str, filter: Json | None = None, session: Session | None = None) -> Any:
+        return await self._do(session, "distinct", key, filter)
 
     def aggregate(self, pipeline: Sequence[Json], session: Session | None = None, **_: Any) -> Reading:
-        async def read(cursor: Cursor) -> list[Json]:
-            found = await self._do("aggregate", lambda table: table.aggregate(list(pipeline)), session)
-            return [self._as_read(each) for each in found]
+        async def ask(cursor: Cursor) -> list[Json]:
+            found: list[Json] = await self._do(session, "aggregate", list(pipeline))
+            return [_raw(each) for each in found] if self._raw else found
 
-        return Reading(Cursor(read, None, 0))
+        return Reading(Cursor(ask))
 
     async def insert_one(self, document: Json, *, session: Session | None = None) -> Any:
-        return await self._do("insert", lambda table: table.insert([document]), session, writes=True)
+        return await self._do(session, "insert", [document])
 
     async def insert_many(
         self, documents: Iterable[Json], ordered: bool = True, *, session: Session | None = None
     ) -> Any:
-        several = list(documents)
-        return await self._do("insert", lambda table: table.insert_many(several, ordered=ordered), session, writes=True)
+        return await self._do(session, "insert_many", list(documents), ordered=ordered)
 
     async def update_one(
         self, filter: Json, update: Any, *, upsert: bool = False, session: Session | None = None
     ) -> Any:
-        carry = lambda table: table.update(filter, update, many=False, upsert=upsert)  # noqa: E731
-        return await self._do("update_one", carry, session, writes=True)
+        return await self._do(session, "update", filter, update, many=False, upsert=upsert)
 
     async def update_many(
         self, filter: Json, update: Any, *, upsert: bool = False, session: Session | None = None
     ) -> Any:
-        carry = lambda table: table.update(filter, update, many=True, upsert=upsert)  # noqa: E731
-        return await self._do("update_many", carry, session, writes=True)
+        return await self._do(session, "update", filter, update, many=True, upsert=upsert)
 
-    async def find_one_and_update(self, filter: Json, update: Any, **how: Any) -> Json | None:
-        session = how.pop("session", None)
-        found: Json | None = await self._do(
-            "find_one_and_update", lambda table: table.find_one_and_update(filter, update, **how), session, writes=True
-        )
-        return found
+    async def find_one_and_update(
+        self, filter: Json, update: Any, *, session: Session | None = None, **how: Any
+    ) -> Any:
+        return await self._do(session, "find_one_and_update", filter, update, **how)
 
     async def replace_one(self, filter: Json, document: Json, *, session: Session | None = None, **_: Any) -> Any:
-        return await self._do("replace", lambda table: table.replace(filter, document), session, writes=True)
+        return await self._do(session, "replace", filter, document)
 
     async def delete_one(self, filter: Json, *, session: Session | None = None, **_: Any) -> Any:
-        return await self._do("delete", lambda table: table.delete(filter, many=False), session, writes=True)
+        return await self._do(session, "delete", filter, many=False)
 
     async def delete_many(self, filter: Json, *, session: Session | None = None, **_: Any) -> Any:
-        return await self._do("delete", lambda table: table.delete(filter, many=True), session, writes=True)
+        return await self._do(session, "delete", filter, many=True)
 
     async def bulk_write(self, requests: Sequence[Any], ordered: bool = True, session: Session | None = None) -> Any:
-        return await self._do("bulk", lambda table: table.bulk(requests, ordered=ordered), session, writes=True)
+        return await self._do(session, "bulk", requests, ordered=ordered)
 
-    async def _do(
-        self, name: str, carry: Callable[[Any], Any], session: Session | None, *, writes: bool = False
-    ) -> Any:
-        table = self._world.store[self.name]
+    def _do(self, session: Session | None, method: str, *given: Any, **how: Any) -> Awaitable[Any]:
+        """What the table's method answers, when it is its turn."""
+        carry = partial(getattr(self._world.store[self.name], method), *given, **how)
         if session is not None:
-            return carry(table)  # its transaction's step has begun
-        return await self._world.step(f"{self.name}.{name}", lambda: carry(table), writes=writes)
+            return _at_once(carry)  # its transaction's step has begun
+        return self._world.step(method, carry, writes=method not in READS, of=self.name)
 
-    def _as_read(self, found: Json) -> Any:
-        return _raw(found) if self._raw else found
+
+async def _at_once(carry: Callable[[], Any]) -> Any:
+    return carry()
 
 
 def _raw(found: Json) -> Json:

@@ -61,7 +61,6 @@ class OnMongod:
 
     def __init__(self, url: str, name: str) -> None:
         self._client: MongoClient[Json] = MongoClient(url, tz_aware=True)
-        self._name = name
         self._store = Mongod(self._client, name, lambda: START, None)
         for document in app.DOCUMENTS:
             declared = list(getattr(document.Settings, "indexes", ()))
@@ -75,11 +74,6 @@ class OnMongod:
         self._store.seen = None
         self._store.empty()
         return self._store
-
-    def close(self) -> None:
-        """Takes the database away."""
-        self._client.drop_database(self._name)
-        self._client.close()
 
 
 def once(schedule: Schedule, store: Store = in_memory, tell: list[str] | None = None) -> tuple[World, str | None]:
@@ -101,14 +95,13 @@ def explore(
     seeds: Iterable[int],
     *,
     store: Store = in_memory,
-    until: float = float("inf"),
     cpu_seconds: float = float("inf"),
     most: int = 10,
     gap: bool = False,
     settles: str | None = None,
 ) -> Explored:
-    """Runs the schedules of `seeds`, until the monotonic instant `until`, for so many seconds of this process, or until
-    `most` violations were found."""
+    """Runs the schedules of `seeds`, for so many seconds of this process's time, or until `most` violations were
+    found."""
     ends = time.process_time() + cpu_seconds
     explored, began = Explored(), time.monotonic()
     gc.collect()
@@ -128,7 +121,7 @@ def explore(
         for each in world.invariants.publications.values():
             explored.states[each["state"]] = explored.states.get(each["state"], 0) + 1
         world.forget()
-        if explored.schedules % GLANCE == 0 and (time.monotonic() >= until or time.process_time() >= ends):
+        if explored.schedules % GLANCE == 0 and time.process_time() >= ends:
             break
     gc.enable()
     explored.seconds = time.monotonic() - began

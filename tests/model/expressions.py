@@ -15,7 +15,7 @@ class NotSpoken(Exception):
 def evaluated(expression: Any, document: Any, given: Json) -> Any:
     """What `expression` comes to. `given` holds the variables by name: NOW (the instant), ROOT, and those of $let."""
     kind = type(expression)
-    if kind is str or isinstance(expression, str):
+    if isinstance(expression, str):
         if expression[:2] == "$$":
             variable, _, rest = expression[2:].partition(".")
             if variable == "REMOVE":

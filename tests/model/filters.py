@@ -10,21 +10,16 @@ from tests.model.expressions import NotSpoken, evaluated, true
 from tests.model.paths import reached
 from tests.model.values import MISSING, Json, compare, equal, name, rank
 
+SINGLE = frozenset({str, ObjectId})
+
 
 def meets(document: Json, filter: Json, given: Json) -> bool:
     """Whether `document` meets `filter`. `given` holds the variables of $expr: NOW."""
     for key, condition in filter.items():
-        kind = type(condition)
-        if kind is ObjectId or kind is str:  # most conditions, most often not met
-            value = document.get(key, MISSING)
-            if type(value) is kind:
-                if value != condition:
-                    return False
-                continue
-        if key[:1] == "$":
+        if key[0] == "$":
             if not _joined(document, key, condition, given):
                 return False
-        elif kind is dict and condition and next(iter(condition))[:1] == "$":
+        elif type(condition) is dict and condition and next(iter(condition))[:1] == "$":
             for operator, operand in condition.items():
                 test = TESTS.get(operator)
                 if test is None:
@@ -53,7 +48,7 @@ def _same(value: Any, sought: Any) -> bool:
         return value is None or value is MISSING or (isinstance(value, list) and None in value)
     kind = type(value)
     if kind is str:
-        return isinstance(sought, str) and value == sought
+        return bool(value == sought)
     if kind is list:
         return equal(value, sought) or any(equal(each, sought) for each in value)
     return bool(value == sought) if kind is type(sought) and kind is not dict else equal(value, sought)
@@ -68,7 +63,7 @@ def _is(document: Json, path: str, sought: Any, all: Any) -> bool:
 def _in(document: Json, path: str, sought: Any, all: Any) -> bool:
     if "." not in path:
         value = document.get(path, MISSING)
-        if type(value) in {str, ObjectId}:
+        if type(value) in SINGLE:
             return value in sought
     return any(_is(document, path, each, all) for each in sought)
 
@@ -80,6 +75,10 @@ def _ordered(holds: Callable[[int], bool], or_equal: bool) -> Callable[[Json, st
         return rank(value) == rank(operand) and holds(compare(value, operand))
 
     def test(document: Json, path: str, operand: Any, all: Any) -> bool:
+        if "." not in path:
+            value = document.get(path, MISSING)
+            if type(value) is not list:
+                return one(value, operand)
         for value in reached(document, path):
             if one(value, operand):
                 return True
@@ -91,6 +90,8 @@ def _ordered(holds: Callable[[int], bool], or_equal: bool) -> Callable[[Json, st
 
 
 def _exists(document: Json, path: str, wanted: Any, all: Any) -> bool:
+    if "." not in path:
+        return (path in document) == bool(wanted)
     return any(value is not MISSING for value in reached(document, path)) == bool(wanted)
 
 

@@ -13,6 +13,7 @@ from typing import Any
 import bson.objectid
 import structlog
 from bson import ObjectId
+from lazy_model import LazyModel
 
 from social import app, moments
 from social.backing import owner
@@ -47,7 +48,7 @@ class Clock:
 
 class _Current:
     world: World | None = None
-    bound = False  # whether beanie knows the documents
+    settings: tuple[Any, ...] = ()  # of the documents, once beanie knows them
     count = itertools.count(1)  # what tokens are made of
 
 
@@ -63,6 +64,7 @@ def install() -> None:
     ObjectId._random = classmethod(lambda cls: b"model")  # type: ignore[method-assign,assignment]
     secrets.token_hex = lambda size=12: f"{next(CURRENT.count):0{2 * size}x}"  # type: ignore[assignment,misc]
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(50), cache_logger_on_first_use=True)
+    del LazyModel.__getattribute__  # beanie's documents are never parsed lazily here, and are read all the time
     holds.LOOK = 1.5  # so that waiting for a lease is not a thousand steps
     PLATFORMS.update(platforms())
 
@@ -72,12 +74,11 @@ def bind(world: World) -> None:
     CURRENT.world, CURRENT.count = world, itertools.count(1)
     ObjectId._inc = 1
     random.seed(world.schedule.seed)
-    if not CURRENT.bound:
+    if not CURRENT.settings:
         finished(app.bind(world))  # type: ignore[arg-type]
-        CURRENT.bound = True
-    for document in app.DOCUMENTS:
-        settings = document.get_settings()
-        settings.pymongo_collection = world.db[settings.name]  # type: ignore[assignment,index]
+        CURRENT.settings = tuple(document.get_settings() for document in app.DOCUMENTS)
+    for settings in CURRENT.settings:
+        settings.pymongo_collection = world.db[settings.name]
 
 
 def _started(pid: int) -> int | None:

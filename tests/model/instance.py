@@ -42,7 +42,7 @@ class Instance:
     boot: float
     alive: bool = True
     paused_until: float = float("-inf")
-    tasks: set[asyncio.Task[Any]] = field(default_factory=set)
+    tasks: list[asyncio.Task[Any]] = field(default_factory=list)  # that have begun; those at work are in `at_work`
 
     def __post_init__(self) -> None:
         self.context = contextvars.copy_context()
@@ -63,6 +63,11 @@ class Instance:
 
     def __repr__(self) -> str:
         return f"#{self.pid}"
+
+    def at_work(self) -> list[asyncio.Task[Any]]:
+        """Its tasks that have not ended, in the order in which they were begun."""
+        self.tasks = [each for each in self.tasks if not each.done()]
+        return self.tasks
 
     @property
     def paused(self) -> bool:

@@ -40,25 +40,18 @@ class Invariants:
         self._world = world
 
     def all_ended(self) -> bool:
-        """Whether nothing is left that goes on by itself."""
-        return not self.tellings and all(map(self._ended, self.publications.values()))
-
-    def _ended(self, each: Json) -> bool:
-        """Whether it goes on no more: final, a person's, or past its deadline, which nobody ends for it yet."""
-        if each["state"] in REST:
-            return True
-        late = each["deadline"] is not None and each["deadline"] <= self._world.now() and not each["receipts"]
-        return late and not each["ambiguous"] and each["state"] in LATE
+        """Whether nothing is left that goes on by itself: all is final, or a person's."""
+        return not self.tellings and all(each["state"] in REST for each in self.publications.values())
 
     def awaited(self) -> list[float]:
         """The instants, on the loop's clock, at which something is to be looked at."""
         found = []
         for each in self.publications.values():
-            if self._ended(each):
+            if each["state"] in REST:
                 continue
             work = each.get("work")
             instants = [each["next_at"] if each["state"] in WAITS else None, each["prepare_at"]]
-            instants.append(work["lease_until"] if work else None)
+            instants += [work["lease_until"] if work else None, each["deadline"] if _may_pass(each) else None]
             if each["state"] in {"queued", "sending"}:
                 found.append(_seconds(each["updated_at"]) + 2 * self._world.times.lease + 1)
             found += [_seconds(instant) for instant in instants if instant is not None]
@@ -70,8 +63,10 @@ class Invariants:
         """Whether a look would see anything to be done."""
         for each in self.publications.values():
             state = each["state"]
-            if self._ended(each):
+            if state in REST:
                 continue
+            if _may_pass(each) and each["deadline"] is not None and each["deadline"] <= before:
+                return True
             if state in {"queued", "sending"} or (each["prepare_at"] is not None and each["prepare_at"] <= before):
                 return True
             if state in WAITS and each["next_at"] is not None and each["next_at"] <= before:
@@ -309,7 +304,7 @@ class Invariants:
         world = self._world
         for id, each in self.publications.items():
             state = each["state"]
-            if not self._ended(each):
+            if state not in REST:
                 self._break("I4", f"{str(id)[-1]} is {state} for ever (next {each['next_at']}, {each['reason']})")
             if state == "held":
                 self._held(each)
@@ -331,9 +326,15 @@ class Invariants:
         return not self._world.schedule.skewed and not self._world.schedule.pauses
 
     def _held(self, each: Json) -> None:
+        """A person is asked what a look cannot show, or what the platform says itself and a look does not show."""
         code = (each["reason"] or {}).get("code")
-        if code == "unknown" and self._world.schedule.settles != "blind":
+        platform = self._world.platform
+        if code != "unknown" or platform.settles == "blind":
+            return
+        if each["key"] not in platform.doubles:
             self._break("I4", "a person is asked although the platform could be")
+        elif platform.of(each["key"]) and not self._swapped(each):
+            self._break("I4", "a person is asked although a look would have shown it")
 
     def _kept(self, fact: Json) -> None:
         publication = self.publications.get(fact["publication_id"])
@@ -357,6 +358,11 @@ class Invariants:
     def _break(self, name: str, what: str) -> None:
         self.broken.append(f"{name}: {what}")
         self._world.trace("broken", self.broken[-1])
+
+
+def _may_pass(publication: Json) -> bool:
+    """Whether nothing of it is going out or may be online, so that its deadline ends it."""
+    return publication["state"] in LATE and not publication["ambiguous"] and not publication["receipts"]
 
 
 def _seconds(instant: datetime) -> float:

@@ -26,29 +26,36 @@ ROUNDS = 100_000  # callbacks at one instant, after which something spins
 
 
 class Handle:
-    """A callback that was asked for."""
+    """A callback that was asked for. `run` calls it in its context; None once it is cancelled."""
 
-    __slots__ = ("args", "callback", "context", "instance", "off", "when_")
+    __slots__ = ("args", "run")
 
-    def __init__(self, callback: Callable[..., object], args: tuple[Any, ...], context: Context | None) -> None:
-        self.callback = callback
+    def __init__(self, run: Callable[..., object] | None, args: tuple[Any, ...]) -> None:
+        self.run = run
         self.args = args
-        self.context = context
-        self.off = False
-        self.when_ = 0.0
-        self.instance: Any = None
 
     def cancel(self) -> None:
         """It will not be called."""
-        self.off = True
+        self.run = None
 
     def cancelled(self) -> bool:
         """Whether it will not be called."""
-        return self.off
+        return self.run is None
+
+
+class Timer(Handle):
+    """A callback that is due at the loop's time `at`, in `instance`."""
+
+    __slots__ = ("at", "instance")
+
+    def __init__(self, run: Callable[..., object], args: tuple[Any, ...], at: float, instance: Any) -> None:
+        super().__init__(run, args)
+        self.at = at
+        self.instance = instance
 
     def when(self) -> float:
         """The loop's time at which it is due."""
-        return self.when_
+        return self.at
 
 
 class VirtualLoop(asyncio.AbstractEventLoop):
@@ -58,7 +65,7 @@ class VirtualLoop(asyncio.AbstractEventLoop):
         self.now = start
         self.wrong: list[str] = []  # what went wrong and nobody heard of
         self._ready: deque[Handle] = deque()
-        self._timers: list[tuple[float, int, Handle]] = []
+        self._timers: list[tuple[float, int, Timer]] = []
         self._count = 0
 
     def __enter__(self) -> "VirtualLoop":
@@ -75,12 +82,8 @@ class VirtualLoop(asyncio.AbstractEventLoop):
             if not ready:
                 return
             handle = ready.popleft()
-            if handle.off:
-                continue
-            if handle.context is None:
-                handle.callback(*handle.args)
-            else:
-                handle.context.run(handle.callback, *handle.args)
+            if handle.run is not None:
+                handle.run(*handle.args)
         raise RuntimeError("something spins without ever waiting")
 
     def next_timer(self) -> float | None:
@@ -89,7 +92,7 @@ class VirtualLoop(asyncio.AbstractEventLoop):
         while timers:
             when, number, handle = timers[0]
             instance = handle.instance
-            if handle.off or (instance is not None and not instance.alive):
+            if handle.run is None or (instance is not None and not instance.alive):
                 heapq.heappop(timers)
             elif instance is not None and instance.paused_until > when:
                 heapq.heapreplace(timers, (instance.paused_until, number, handle))
@@ -111,7 +114,7 @@ class VirtualLoop(asyncio.AbstractEventLoop):
     def outside(self, when: float, then: Callable[[], object]) -> None:
         """Has `then` happen at `when`, as nobody's work."""
         self._count += 1
-        heapq.heappush(self._timers, (when, self._count, Handle(then, (), None)))
+        heapq.heappush(self._timers, (when, self._count, Timer(then, (), when, None)))
 
     # What asyncio asks of a loop.
 
@@ -128,7 +131,7 @@ class VirtualLoop(asyncio.AbstractEventLoop):
         return False
 
     def call_soon(self, callback: Any, *args: Any, context: Context | None = None) -> Any:
-        handle = Handle(callback, args, copy_context() if context is None else context)
+        handle = Handle((copy_context() if context is None else context).run, (callback, *args))
         self._ready.append(handle)
         return handle
 
@@ -138,12 +141,10 @@ class VirtualLoop(asyncio.AbstractEventLoop):
         return self.call_at(self.now + delay, callback, *args, context=context)
 
     def call_at(self, when: float, callback: Any, *args: Any, context: Context | None = None) -> Any:
-        handle = Handle(callback, args, copy_context() if context is None else context)
-        handle.when_ = when
-        handle.instance = INSTANCE.get()
+        timer = Timer((copy_context() if context is None else context).run, (callback, *args), when, INSTANCE.get())
         self._count += 1
-        heapq.heappush(self._timers, (when, self._count, handle))
-        return handle
+        heapq.heappush(self._timers, (when, self._count, timer))
+        return timer
 
     def create_future(self) -> asyncio.Future[Any]:
         return asyncio.Future(loop=self)
@@ -154,8 +155,7 @@ class VirtualLoop(asyncio.AbstractEventLoop):
         instance = INSTANCE.get() if context is None else context.get(INSTANCE)
         task = asyncio.Task(coro, loop=self, name=name or "task", context=context)
         if instance is not None:
-            instance.tasks.add(task)
-            task.add_done_callback(instance.tasks.discard)
+            instance.tasks.append(task)
         return task
 
     def call_exception_handler(self, context: dict[str, Any]) -> None:

@@ -133,7 +133,8 @@ class MongodTable:
     def update(self, filter: Json, update: Any, *, many: bool, upsert: bool = False) -> Written:
         write = self._collection.update_many if many else self._collection.update_one
         done = write(self._at(filter), self._at(update), upsert=upsert, session=self._server.session)
-        self._server.written(self.name)
+        if done.modified_count or done.upserted_id is not None:
+            self._server.written(self.name)
         return Written(done.matched_count, done.modified_count, upserted_id=done.upserted_id)
 
     def find_one_and_update(
@@ -155,7 +156,8 @@ class MongodTable:
             return_document=return_document,
             session=self._server.session,
         )
-        self._server.written(self.name)
+        if found is not None or upsert:
+            self._server.written(self.name)
         return found
 
     def replace(self, filter: Json, document: Json) -> Written:
@@ -166,7 +168,8 @@ class MongodTable:
     def delete(self, filter: Json, *, many: bool) -> Written:
         take = self._collection.delete_many if many else self._collection.delete_one
         done = take(self._at(filter), session=self._server.session)
-        self._server.written(self.name)
+        if done.deleted_count:
+            self._server.written(self.name)
         return Written(deleted_count=done.deleted_count)
 
     def bulk(self, requests: Sequence[Any], *, ordered: bool = True) -> Written:

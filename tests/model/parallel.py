@@ -1,18 +1,21 @@
-"""Many schedules in processes of their own: each becomes a simulated one, so nothing of that is left in the asking one.
+"""Schedules in processes of their own: each becomes a simulated one, so nothing of that is left in the asking one.
 
 A planted bug has a process to itself, too, which is broken for good.
 """
 
 import multiprocessing
+import os
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from functools import lru_cache
 from multiprocessing.connection import Connection
-from typing import Any, TypeVar
+from types import TracebackType
+from typing import Any, Self, TypeVar
 
 import msgspec
 
-from tests.model.explorer import Explored, OnMongod, explore, in_memory, replayed
+from tests.model.explorer import Explored, OnMongod, Store, explore, in_memory, replayed
 from tests.model.installed import install
 from tests.model.planted import named, plant
 
@@ -31,102 +34,102 @@ class Hunt(msgspec.Struct, frozen=True, kw_only=True):
     seconds: float
 
 
-def explored(
-    first: int,
-    count: int,
-    *,
-    processes: int = 2,
-    seconds: float = float("inf"),
-    mongo_url: str | None = None,
-    gap: bool = False,
-) -> Explored:
-    """Runs the schedules of `count` seeds from `first` on, for `seconds` at most: on the interpreter, or on the mongod
-    at `mongo_url`, each process in a database of its own."""
-    began, until = time.monotonic(), time.time() + seconds
-    shares = [range(first + number, first + count, processes) for number in range(processes)]
-    works = [(share, until, mongo_url, f"model_{number}", gap) for number, share in enumerate(shares)]
-    whole = Explored()
-    for part in _in_processes(_share, works, processes):
-        whole.add(part)
-    whole.seconds = time.monotonic() - began
-    return whole
+class Simulated:
+    """So many processes that run schedules, one request after another."""
 
+    def __init__(self, processes: int = 1) -> None:
+        spawn = multiprocessing.get_context("spawn")
+        self._count = processes
+        self._pool = ProcessPoolExecutor(processes, mp_context=spawn, initializer=install)
 
-def hunted(names: Sequence[str], *, seconds: float, processes: int = 2, seed: int = WAYS) -> list[Hunt]:
-    """Plants each bug in a process of its own and looks for it for `seconds` of its CPU time at most."""
-    return list(_in_processes(_hunt, [(name, seconds, seed) for name in names], processes))
+    def __enter__(self) -> Self:
+        return self
 
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self._pool.shutdown()
 
-def told(
-    seed: int, *, mongo_url: str | None = None, bug: str | None = None, **how: Any
-) -> tuple[str | None, list[str]]:
-    """Runs one seed again in a process of its own: what did not hold, and every step that led there."""
-    (found,) = _in_processes(_replay, [(seed, mongo_url, bug, how)], 1)
-    return found
+    def explored(self, first: int, count: int, *, mongo_url: str | None = None, gap: bool = False) -> Explored:
+        """Runs the schedules of `count` seeds from `first` on: on the interpreter, or on the mongod at `mongo_url`."""
+        began = time.monotonic()
+        shares = [range(first + number, first + count, self._count) for number in range(self._count)]
+        whole = Explored()
+        for part in self._all(_share, [(share, mongo_url, gap) for share in shares]):
+            whole.add(part)
+        whole.seconds = time.monotonic() - began
+        return whole
 
+    def hunted(self, names: Sequence[str], *, seconds: float, seed: int = WAYS) -> Iterator[Hunt]:
+        """Plants each bug in a process of its own and looks for it for `seconds` of its CPU time at most."""
+        return self._all(_apart, [(_hunt, name, seconds, seed) for name in names])
 
-def _in_processes(work: Callable[..., T], arguments: Sequence[tuple[Any, ...]], processes: int) -> Iterable[T]:
-    spawn = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(processes, mp_context=spawn, initializer=install) as pool:
-        for future in [pool.submit(work, *each) for each in arguments]:
+    def told(
+        self, seed: int, *, mongo_url: str | None = None, bug: str | None = None, **how: Any
+    ) -> tuple[str | None, list[str]]:
+        """Runs one seed again, with `bug` planted if one is named: what did not hold, and every step that led there."""
+        (found,) = self._all(_replay if bug is None else _apart_replayed, [(seed, mongo_url, bug, how)])
+        return found
+
+    def _all(self, work: Callable[..., T], arguments: Sequence[tuple[Any, ...]]) -> Iterator[T]:
+        for future in [self._pool.submit(work, *each) for each in arguments]:
             yield future.result()
 
 
-def _share(seeds: range, until: float, mongo_url: str | None, database: str, gap: bool) -> Explored:
-    ends = time.monotonic() + until - time.time()
-    if mongo_url is None:
-        return explore(seeds, until=ends, most=MOST, gap=gap)
-    store = OnMongod(mongo_url, database)
-    try:
-        return explore(seeds, store=store, until=ends, most=MOST, gap=gap)
-    finally:
-        store.close()
+def _share(seeds: range, mongo_url: str | None, gap: bool) -> Explored:
+    return explore(seeds, store=_store(mongo_url), most=MOST, gap=gap)
 
 
-def _hunt(name: str, seconds: float, seed: int) -> Hunt:
+@lru_cache
+def _store(mongo_url: str | None) -> Store:
+    """Where this process keeps its worlds: a database of its own takes seconds to make, and goes with its server."""
+    return in_memory if mongo_url is None else OnMongod(mongo_url, f"model_{os.getpid()}")
+
+
+def _apart(work: Callable[..., T], *given: Any) -> T:
+    """What `work` answers in a process that ends with it."""
     fork = multiprocessing.get_context("fork")
     mine, its = fork.Pipe()
-    child = fork.Process(target=_broken, args=(name, seconds, seed, its))
+    child = fork.Process(target=_answered, args=(its, work, given))
     child.start()
     its.close()
     try:
         found = mine.recv()
     except EOFError:
-        raise RuntimeError(f"{name}: the process with this bug died") from None
+        raise RuntimeError(f"the process for {given} died") from None
     finally:
         child.join()
     if isinstance(found, Exception):
         raise found
-    hunt: Hunt = found
-    return hunt
+    answer: T = found
+    return answer
 
 
-def _broken(name: str, seconds: float, seed: int, answer: Connection) -> None:
-    bug = named(name)
+def _answered(answer: Connection, work: Callable[..., Any], given: tuple[Any, ...]) -> None:
     try:
-        plant(bug)
-        began = time.process_time()
-        seen = explore(range(seed, seed + 10**9), most=1, gap=bug.gap, settles=bug.settles, cpu_seconds=seconds)
-        first = seen.found[0] if seen.found else None
-        answer.send(
-            Hunt(
-                name=name,
-                what=first.what if first else None,
-                seed=first.seed if first else None,
-                schedules=seen.schedules,
-                seconds=time.process_time() - began,
-            )
-        )
+        answer.send(work(*given))
     except Exception as error:
         answer.send(error)
+
+
+def _hunt(name: str, seconds: float, seed: int) -> Hunt:
+    bug = named(name)
+    plant(bug)
+    began = time.process_time()
+    seen = explore(range(seed, seed + 10**9), most=1, gap=bug.gap, settles=bug.settles, cpu_seconds=seconds)
+    first = seen.found[0] if seen.found else None
+    return Hunt(
+        name=name,
+        what=first.what if first else None,
+        seed=first.seed if first else None,
+        schedules=seen.schedules,
+        seconds=time.process_time() - began,
+    )
+
+
+def _apart_replayed(*given: Any) -> tuple[str | None, list[str]]:
+    return _apart(_replay, *given)
 
 
 def _replay(seed: int, mongo_url: str | None, bug: str | None, how: dict[str, Any]) -> tuple[str | None, list[str]]:
     if bug is not None:
         plant(named(bug))
-    store = in_memory if mongo_url is None else OnMongod(mongo_url, "model_replay")
-    try:
-        return replayed(seed, store=store, **how)
-    finally:
-        if isinstance(store, OnMongod):
-            store.close()
+    return replayed(seed, store=_store(mongo_url), **how)

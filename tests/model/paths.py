@@ -33,6 +33,8 @@ def _reached(value: Any, steps: list[str]) -> Iterator[Any]:
 
 def field(document: Any, path: str) -> Any:
     """What an expression's `path` leads to: over an array it is the array of what its elements have."""
+    if "." not in path and type(document) is dict:
+        return document.get(path, MISSING)
     value = document
     for at, step in enumerate(steps := path.split(".")):
         if isinstance(value, dict):
@@ -55,6 +57,9 @@ def put(document: Json, path: str, value: Any, *, over: bool = False) -> None:
 
     NotThere if a map is needed where something else is, unless that is to be written `over`.
     """
+    if "." not in path:
+        document[path] = value
+        return
     *way, last = path.split(".")
     at = document
     for step in way:

@@ -85,8 +85,10 @@ def _work(what: str, publication: Json, instance: Any, world: Any) -> Coroutine[
 async def _held(instance: Any, world: Any) -> None:
     """Holds everything; from the answer on nothing may go out, until somebody has asked for it to go on."""
     begun = await holds.hold(CALLER, "workspace", instance.backing)
-    world.holding.add(begun.hold.id)
     world.trace("person", "hears that everything is held")
+    if begun.hold.id in world.let_go:
+        return  # somebody has ended it before it could be acknowledged
+    world.holding.add(begun.hold.id)
     world.at(world.loop.now + world.dice.choice((1.0, 30.0, 300.0)), lambda: _resume(begun.hold.id, world))
 
 
@@ -102,6 +104,7 @@ def _resume(hold_id: Any, world: Any) -> None:
         world.at(world.loop.now + 5, lambda: _resume(hold_id, world))
         return
     world.holding.discard(hold_id)
+    world.let_go.add(hold_id)
     instance = world.dice.choice(able)
     world.trace("person", f"lets everything go on through {instance}")
     instance.begin(_as_a_person(holds.resume(CALLER, str(hold_id), instance.backing), world), "resume")

@@ -270,6 +270,11 @@ BUGS: tuple[Bug, ...] = (
         (f"{CLAIMS}:arm", '{"$gt": ["$deadline", at]}', "True"),
     ),
     _bug(
+        "what is past its deadline waits for ever",
+        "Nobody says of what could not go out in time that it is missed, or asks.",
+        ("social.publishing.due:look", "pass_by(backing),", ""),
+    ),
+    _bug(
         "a lane is taken from its holder",
         "A claim does not look whether somebody holds the lane.",
         (f"{LANES}:Lane.take", '"$expr": {"$lte": ["$lease_until", at]}', '"_id": {"$in": list(accounts)}'),

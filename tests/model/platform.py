@@ -57,7 +57,7 @@ class Simulated:
     refuses_duplicates: bool
     live: list[Live] = field(default_factory=list)
     on_the_way: dict[str, int] = field(default_factory=dict)  # by key: requests whose effect may still come
-    last_sent: dict[str, float] = field(default_factory=dict)
+    doubles: set[str] = field(default_factory=set)  # the keys of what it refused because it has these words already
 
     def of(self, key: str) -> list[Live]:
         """What is public under a key."""
@@ -142,6 +142,7 @@ class Simulated:
         if self.refuses_duplicates and any(
             each.text == turn.text and each.account == account and now - each.at < 3600 for each in self.live
         ):
+            self.doubles.add(turn.key)
             return Rejected("Status is a duplicate.", code="duplicate")
         live = Live(
             id=f"p{len(self.live) + 1}",

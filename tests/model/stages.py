@@ -14,6 +14,8 @@ Tables = Callable[[str], list[Json]]
 
 def in_order(documents: list[Json], order: Order) -> list[Json]:
     """`documents` as `order` wants them; what is equal stays in the order it was in."""
+    if len(documents) < 2:
+        return documents
     for path, direction in reversed(order):
         documents = sorted(documents, key=lambda each: _sorting(each, path, direction), reverse=direction < 0)
     return documents
@@ -31,6 +33,8 @@ def projected(document: Json, projection: Mapping[str, Any] | None) -> Json:
     """What of `document` a find's projection shows: fields that are wanted, or all but those that are not."""
     if not projection:
         return document
+    if all(wanted == 1 and "." not in path for path, wanted in projection.items()):  # like most
+        return {name: value for name, value in document.items() if name in projection or name == "_id"}
     if all(not wanted for path, wanted in projection.items() if path != "_id") and set(projection) != {"_id"}:
         shown = dict(document)
         for path, wanted in projection.items():

@@ -41,6 +41,10 @@ class Unique:
     fields: tuple[str, ...]
     partly: Json = field(default_factory=dict)
 
+    def keeps(self, before: Json, after: Json) -> bool:
+        """Whether a change has surely nothing to do with it."""
+        return not self.partly and all(before.get(each) is after.get(each) for each in self.fields)
+
     def key(self, document: Json, given: Json) -> tuple[Any, ...] | None:
         """What may be there once; None if it may be there often."""
         if self.partly and not meets(document, self.partly, given):
@@ -161,7 +165,7 @@ class Table:
             if "_id" not in document:
                 document = {"_id": ObjectId()} | document
             for name, value in document.items():
-                if value == BY_THE_SERVER and type(value) is Timestamp:
+                if type(value) is Timestamp and value == BY_THE_SERVER:
                     document[name] = self._database.stamp()
             self._put(None, document)
             ids.append(document["_id"])
@@ -264,12 +268,14 @@ class Table:
         return {"NOW": self._database.now()}
 
     def _meeting(self, filter: Json, *, most: int = 0) -> list[Json]:
+        if not self.documents:
+            return []
         given = self._given()
         id = filter.get("_id")
         if isinstance(id, ObjectId):
             one = self.documents.get(id)
             return [one] if one is not None and meets(one, filter, given) else []
-        found = []
+        found: list[Json] = []
         for each in self.documents.values():
             if meets(each, filter, given):
                 found.append(each)
@@ -309,6 +315,8 @@ class Table:
         if before is None and id in self.documents:
             self._refuse({"_id": id})
         for index in self.unique:
+            if before is not None and index.keeps(before, after):
+                continue
             key = index.key(after, self._given())
             if key is None or (before is not None and index.key(before, self._given()) == key):
                 continue

@@ -60,9 +60,9 @@ def kept(value: Any) -> Any:
         utc = value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
         return utc.replace(microsecond=utc.microsecond - spare)
     if kind is dict:
-        return {name: kept(each) for name, each in value.items()}
+        return {name: each if type(each) in PLAIN else kept(each) for name, each in value.items()}
     if kind is list or kind is tuple:
-        return [kept(each) for each in value]
+        return [each if type(each) in PLAIN else kept(each) for each in value]
     if isinstance(value, Enum):
         return value.value
     if isinstance(value, ObjectId):
@@ -95,11 +95,13 @@ def name(value: Any) -> str:
 
 def compare(one: Any, other: Any) -> int:
     """-1, 0 or 1: BSON's order over all types."""
-    mine, its = rank(one), rank(other)
+    mine, its = RANKS.get(type(one)) or rank(one), RANKS.get(type(other)) or rank(other)
     if mine != its:
         return -1 if mine < its else 1
     if mine <= 1:
         return 0
+    if mine == 9:
+        return -1 if one < other else 1 if one > other else 0
     if mine == 4:
         return _compare_all(
             [part for name, value in one.items() for part in (rank(value), name, value)],

@@ -3,6 +3,7 @@
 import asyncio
 import random
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -48,6 +49,10 @@ class Step:
     heard: asyncio.Future[Any]
     answer: Any = None
     person: bool = False
+    of: str = ""  # the collection
+
+    def __str__(self) -> str:
+        return f"{self.of}.{self.name}" if self.of else self.name
 
 
 class World:
@@ -75,6 +80,7 @@ class World:
         self.started: dict[int, str] = {}  # the host of each process that is alive
         self.words: dict[Any, set[str]] = {}  # every text that a publication ever had
         self.holding: set[Any] = set()  # the holds that were acknowledged and not ended
+        self.let_go: set[Any] = set()  # the holds that somebody wanted ended
         self.violation = Violation
         self.gate, self.scripts = Here(), {"gate"}
         self.store = store(self)
@@ -130,7 +136,8 @@ class World:
         return instance
 
     async def _begun(self, instance: Instance) -> None:
-        await instance.backing.clock.ask(instance.backing.client)  # type: ignore[arg-type]
+        with suppress(PyMongoError):
+            await instance.backing.clock.ask(instance.backing.client)  # type: ignore[arg-type]
         await due.look(instance.backing)
 
     def dies(self, instance: Instance, back_in: float | None = None) -> None:
@@ -170,8 +177,9 @@ class World:
 
     def _cut_off(self, instance: Instance) -> None:
         if instance.alive:
-            self.trace(instance, f"is cut off with {len(instance.tasks)} tasks")
-            for task in list(instance.tasks):
+            left = list(instance.at_work())
+            self.trace(instance, f"is cut off with {len(left)} tasks")
+            for task in left:
                 task.cancel()
             self.at(self.loop.now + 2, lambda: self.dies(instance))
 
@@ -220,29 +228,25 @@ class World:
 
     # Steps.
 
-    async def step(self, name: str, carry: Callable[[], Any], *, writes: bool, mongo: bool = True) -> Any:
+    async def step(self, name: str, carry: Callable[[], Any], *, writes: bool, mongo: bool = True, of: str = "") -> Any:
         """What `carry` answers when the dice say that it is its turn; for ever nothing if its instance dies first."""
         instance = INSTANCE.get()
         if instance is None:
             return carry()
         if not instance.alive:
             raise asyncio.CancelledError
-        if self.eager and self.dice.random() < self.eager:
-            return self._at_once(name, carry)
-        heard: asyncio.Future[Any] = self.loop.create_future()
-        self.asked.append(Step(instance, name, carry, writes, mongo, heard, person=PERSON.get()))
-        return await heard
-
-    def _at_once(self, name: str, carry: Callable[[], Any]) -> Any:
-        """What `carry` answers before anybody else goes on: some schedules are made of long runs."""
-        self.actor, self.by_person = INSTANCE.get(), PERSON.get()
-        try:
-            answer = carry()
+        if self.eager and self.dice.random() < self.eager:  # some schedules are made of long runs
+            self.actor, self.by_person = instance, PERSON.get()
+            try:
+                answer = carry()
+            finally:
+                self.actor, self.by_person = None, False
             if self._tell is not None:
-                self.trace(self.actor, f"{name} -> {_short(answer)}")
+                self.trace(instance, f"{f'{of}.{name}' if of else name} -> {_short(answer)}")
             return answer
-        finally:
-            self.actor, self.by_person = None, False
+        heard: asyncio.Future[Any] = asyncio.Future(loop=self.loop)
+        self.asked.append(Step(instance, name, carry, writes, mongo, heard, None, PERSON.get(), of))
+        return await heard
 
     def answer(self, instance: Instance, heard: asyncio.Future[Any], answer: Any) -> None:
         """Something from outside arrives at `instance`, which hears it when it goes on."""
@@ -279,7 +283,7 @@ class World:
             if fate == "unheard":
                 step.answer = AutoReconnect("the connection was lost after it arrived")
         if self._tell is not None:
-            self.trace(step.instance, f"{step.name}{f' ({fate})' if fate else ''} -> {_short(step.answer)}")
+            self.trace(step.instance, f"{step}{f' ({fate})' if fate else ''} -> {_short(step.answer)}")
         if fate == "dies":
             self.dies(step.instance)
         elif step.instance.paused or self.chance(0.15):
@@ -292,13 +296,13 @@ class World:
         if not self.trouble:
             return ""
         die = self.dice.random()
-        if self._pauses and step.name[:6] == "lanes." and step.mongo and self.chance(0.05):
+        if self._pauses and step.of == "lanes" and step.mongo and self.chance(0.05):
             die = self._deadly / 2  # the lease runs meanwhile
         if die < self._deadly:
             if self._crashes > 0 and self.chance(0.6):
                 self._crashes -= 1
                 if self.chance(0.5):
-                    self.trace(step.instance, f"{step.name} (dies before)")
+                    self.trace(step.instance, f"{step} (dies before)")
                     step.mongo = False
                     self.asked.append(step)
                     self.dies(step.instance)
@@ -409,7 +413,7 @@ class World:
             self.loop.jump(until)
 
     def _busy(self) -> bool:
-        return any(each.alive and each.tasks for each in self.instances) or any(self.platform.on_the_way.values())
+        return any(each.alive and each.at_work() for each in self.instances) or any(self.platform.on_the_way.values())
 
     def settled(self) -> bool:
         """Whether everything has come to an end, or waits for a person."""
@@ -430,7 +434,7 @@ class World:
         for instance in self.instances:
             instance.alive = False
         for _ in range(20):
-            left = [task for instance in self.instances for task in instance.tasks]
+            left = [task for instance in self.instances for task in instance.at_work()]
             if not left:
                 break
             for task in left:
