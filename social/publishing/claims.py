@@ -24,21 +24,21 @@ from pymongo.errors import PyMongoError
 
 from social.accounts.documents import Account
 from social.backing import Backing
-from social.backing.mongo import AWARE, Instant, as_bson, insist
-from social.backing.owner import Owner
+from social.backing.mongo import AWARE, insist
 from social.errors import QuotaSpent, RetryLater
 from social.moments import steady
 from social.outbox.bus import Bus
 from social.outbox.documents import announce
 from social.publishing import gate, lateness
+from social.publishing.arming import AS_IT_WAS, arm, kept, stamp
 from social.publishing.attempts import Attempt
 from social.publishing.conclusions import Conclusion, concluded_one_by_one, concluded_together, logged
 from social.publishing.documents import Publication, in_states
-from social.publishing.facts import Facts, InHand, Json
+from social.publishing.facts import InHand, Json
 from social.publishing.gate import Attempted, Sending
 from social.publishing.lanes import Lane
 from social.publishing.shown import row
-from social.publishing.states import AHEAD, CLAIMABLE, OPEN, TAKEN, State
+from social.publishing.states import AHEAD, CLAIMABLE, TAKEN, State
 from social.publishing.tellings import Telling
 from social.publishing.together import Together
 from social.settings import Times
@@ -50,7 +50,6 @@ ACCOUNT = b"\x07account_id\x00"  # how the field begins in BSON: its type, an Ob
 LINE = 50  # of them on one lane
 ARMS = 200  # publications in one write
 CONCLUSIONS = 160
-WRITTEN = {"sent_at": 1, "begun_at": 1, "first_sent_at": 1, "attempt_no": 1, "updated_at": 1}  # by an arm
 GATHER = 0.01  # seconds for which a few conclusions, or the ends of a few lanes, wait for others
 LANES = 500
 SLOW = 1.0  # seconds after which what is being sent is told of for good
@@ -131,7 +130,7 @@ async def take(before: datetime, backing: Backing, *, most: int) -> "Claim | Non
     stamped = await stamp(
         list(fences), before, token=token, owner=backing.owner, at=backing.instant(), inherited=inherited
     )
-    fences = await _kept(fences, token)
+    fences = await kept(fences, token)
     if not fences:
         return None
     return Claim(
@@ -147,16 +146,6 @@ async def take(before: datetime, backing: Backing, *, most: int) -> "Claim | Non
     )
 
 
-async def _kept(fences: dict[ObjectId, int], token: str) -> dict[ObjectId, int]:
-    """Those of the lanes that are still the claim's now that it has stamped what is theirs: a hold may have come
-    between. What it stamped on others is given back; nobody can take it from there while they are held."""
-    ours = await Lane.ours(list(fences), token)
-    if lost := [account for account in fences if account not in ours]:
-        mine = {"account_id": {"$in": lost}, "token": token} | in_states([State.QUEUED], OPEN)
-        await Publication.engine().update_many(mine, [{"$set": {"state": _AS_IT_WAS, "token": None, "owner": None}}])
-    return {account: fence for account, fence in fences.items() if account in ours}
-
-
 async def _left(before: datetime, most: int) -> list[ObjectId]:
     """Accounts with something queued or armed that nobody has touched since `before` (UTC).
 
@@ -170,106 +159,6 @@ async def _left(before: datetime, most: int) -> list[ObjectId]:
     }
     stages: list[Json] = [{"$match": left}, {"$limit": most}, {"$group": {"_id": "$account_id"}}]
     return [found["_id"] async for found in await Publication.engine().aggregate(stages)]
-
-
-async def stamp(
-    accounts: Sequence[ObjectId],
-    before: datetime,
-    *,
-    token: str,
-    owner: Owner,
-    at: Instant,
-    inherited: Sequence[ObjectId] = (),
-) -> int:
-    """Makes what the claimed lanes have due before `before` the claim's: queued, with its token and a higher fence. How
-    many they are.
-
-    On `inherited` lanes, whose holder lost them, what it had queued comes along.
-    """
-    taken = [
-        {
-            "$set": {
-                "state": State.QUEUED,
-                "token": token,
-                "fence": {"$add": ["$fence", 1]},
-                "owner": {"$literal": as_bson(owner)},
-                "started_at": {"$cond": [{"$gt": ["$part", 0]}, "$started_at", at]},  # of the first part, as begun_at
-                "updated_at": _later_than_before(at),
-            }
-        }
-    ]
-    mine: Json = {"account_id": {"$in": list(accounts)}, "next_at": {"$lte": before}}
-    due = mine | in_states(CLAIMABLE, OPEN) | {"prepare_at": None}
-    stamped = (await Publication.engine().update_many(due, taken)).matched_count
-    if inherited:
-        queued = {"account_id": {"$in": list(inherited)}, "state": State.QUEUED, "token": {"$ne": token}}
-        stamped += (await Publication.engine().update_many(mine | queued, taken)).matched_count
-    return stamped
-
-
-async def arm(publications: Sequence[Facts], *, token: str, at: Instant) -> dict[ObjectId, Json]:
-    """Writes the intent to send: what it wrote into each, by id. Due and deadline are looked at by the server's clock.
-
-    What is missing from the answer was edited, held, cancelled or taken over, or it is too early or too late for it.
-    The token implies the fence: whoever takes a lane over changes both.
-    """
-    if not publications:
-        return {}
-    ids = [each.id for each in publications]
-    mine: Json = {"_id": {"$in": ids}, "token": token}
-    in_time = {
-        "$and": [
-            {"$lte": ["$due_at", at]},
-            {"$or": [{"$gt": ["$part", 0]}, {"$not": "$deadline"}, {"$gt": ["$deadline", at]}]},
-        ]
-    }
-    intent = {
-        "state": State.SENDING,
-        "sent_at": at,
-        "begun_at": {"$cond": [{"$gt": ["$part", 0]}, "$begun_at", at]},
-        "first_sent_at": {"$ifNull": ["$first_sent_at", at]},
-        "attempt_no": {"$add": ["$attempt_no", 1]},
-        "reason": None,
-        "updated_at": _later_than_before(at),
-    }
-    due = mine | {"state": State.QUEUED, "$expr": in_time}
-    if len(ids) == 1:
-        one = await Publication.engine().find_one_and_update(
-            due, [{"$set": intent}], projection=WRITTEN, return_document=True
-        )
-        armed = [one] if one else []
-    else:
-        written = await Publication.engine().update_many(due, [{"$set": intent}])
-        armed = await _all_armed(publications, mine) if written.matched_count == len(ids) else []
-        armed = armed or await Publication.engine().find(mine | {"state": State.SENDING}, WRITTEN).to_list()
-    sending: Json = {"state": State.SENDING, "reason": None}
-    return {found.pop("_id"): found | sending for found in armed}
-
-
-async def _all_armed(publications: Sequence[Facts], mine: Json) -> list[Json]:
-    """What one write armed them with: its instant is the same in all, and the rest follows from what they were. Empty
-    if the instant cannot be read any more."""
-    one = await Publication.engine().find_one(
-        mine | {"_id": publications[0].id, "state": State.SENDING}, {"sent_at": 1}
-    )
-    if one is None:
-        return []
-    at = one["sent_at"]
-    return [
-        {
-            "_id": each.id,
-            "sent_at": at,
-            "begun_at": each.begun_at if each.part else at,
-            "first_sent_at": each.first_sent_at or at,
-            "attempt_no": each.attempt_no + 1,
-            "updated_at": each.later(at),
-        }
-        for each in publications
-    ]
-
-
-def _later_than_before(at: Instant) -> Json:
-    return {"$max": [at, {"$add": ["$updated_at", 1]}]}
 
 
 class Claim:
@@ -490,7 +379,7 @@ class Claim:
         accounts = [lane.account_id for lane in lanes]
         self.before = max(self.before, backing.now() + ahead)
         more = await stamp(accounts, self.before, token=self.token, owner=backing.owner, at=backing.instant())
-        await _kept({lane.account_id: lane.fence for lane in lanes}, self.token)
+        await kept({lane.account_id: lane.fence for lane in lanes}, self.token)
         self._all_fit = self._all_fit and more <= READ_AHEAD
         return [None] * len(lanes)
 
@@ -501,19 +390,9 @@ class Claim:
     async def _release(self, lanes: Sequence[HeldLane]) -> Sequence[None]:
         accounts = [lane.account_id for lane in lanes]
         mine = self._of(accounts) | {"token": self.token, "state": State.QUEUED}
-        await Publication.engine().update_many(mine, [{"$set": {"state": _AS_IT_WAS, "token": None, "owner": None}}])
+        await Publication.engine().update_many(mine, [{"$set": {"state": AS_IT_WAS, "token": None, "owner": None}}])
         await Lane.release(accounts, self.token)
         return [None] * len(lanes)
-
-
-# What a claim did not arm becomes claimable again, as it was.
-_AS_IT_WAS: Json = {
-    "$cond": [
-        {"$or": [{"$gt": ["$tries", 0]}, {"$gt": ["$part", 0]}]},
-        State.WAITING,
-        {"$cond": ["$prepared_until", State.PREPARED, State.PLANNED]},
-    ]
-}
 
 
 def sending(publication: InHand, lane: HeldLane) -> Sending:

@@ -95,7 +95,7 @@ def by_name() -> Mapping[str, Bug]:
 
 
 CLAIMS, SEND, SETTLE = "social.publishing.claims", "social.publishing.send", "social.publishing.settle"
-CONCLUSIONS = "social.publishing.conclusions"
+ARMING, CONCLUSIONS = "social.publishing.arming", "social.publishing.conclusions"
 STATES, LANES, FACTS = "social.publishing.states", "social.publishing.lanes", "social.publishing.facts"
 HOLDS = "social.publishing.holds"
 DOCUMENTS, SINGLE = "social.publishing.documents", "social.publishing.single"
@@ -235,7 +235,7 @@ BUGS: tuple[Bug, ...] = (
         "a takeover sends again",
         "What a dead owner was sending is queued once more.",
         (
-            f"{CLAIMS}:stamp",
+            f"{ARMING}:stamp",
             '"state": State.QUEUED, "token": {"$ne": token}',
             '"state": {"$in": [State.QUEUED, State.SENDING]}, "token": {"$ne": token}',
         ),
@@ -261,13 +261,13 @@ BUGS: tuple[Bug, ...] = (
     _bug(
         "sent before it is due",
         "The intent is written whether or not its instant has come.",
-        (f"{CLAIMS}:arm", '{"$lte": ["$due_at", at]},', "True,"),
+        (f"{ARMING}:arm", '{"$lte": ["$due_at", at]},', "True,"),
         (f"{SEND}:_send_lane", "await _until(publication.next_at or publication.due_at, backing)", "pass"),
     ),
     _bug(
         "sent after its deadline",
         "The intent is written although it is too late for it.",
-        (f"{CLAIMS}:arm", '{"$gt": ["$deadline", at]}', "True"),
+        (f"{ARMING}:arm", '{"$gt": ["$deadline", at]}', "True"),
     ),
     _bug(
         "what is past its deadline waits for ever",
@@ -344,7 +344,7 @@ BUGS: tuple[Bug, ...] = (
         "an edit leaves the token and the intent looks at nothing else",
         "What was cancelled or edited after it was claimed is sent by the claim that had it.",
         (f"{DOCUMENTS}:Publication.change", "free: Json = FREE | {", "free: Json = {"),
-        (f"{CLAIMS}:arm", 'mine | {"state": State.QUEUED, "$expr": in_time}', 'mine | {"$expr": in_time}'),
+        (f"{ARMING}:arm", 'mine | {"state": State.QUEUED, "$expr": in_time}', 'mine | {"$expr": in_time}'),
     ),
     _bug(
         "the parts of a thread share a key",
@@ -372,18 +372,18 @@ BUGS: tuple[Bug, ...] = (
     _bug(
         "the fence stands still",
         "Another claim of a publication does not raise its fence.",
-        (f"{CLAIMS}:stamp", '{"$add": ["$fence", 1]}', '"$fence"'),
+        (f"{ARMING}:stamp", '{"$add": ["$fence", 1]}', '"$fence"'),
     ),
     _bug(
         "absence is counted from the first attempt",
         "A second attempt does not begin the time anew in which the first look may miss it.",
-        (f"{CLAIMS}:arm", '"sent_at": at,', '"sent_at": {"$ifNull": ["$sent_at", at]},'),
+        (f"{ARMING}:arm", '"sent_at": at,', '"sent_at": {"$ifNull": ["$sent_at", at]},'),
         settles="search",
     ),
     _bug(
         "an intent ends the doubt",
         "Writing the next intent forgets that an earlier one may be online.",
-        (f"{CLAIMS}:arm", '"reason": None,', '"reason": None, "ambiguous": False,'),
+        (f"{ARMING}:arm", '"reason": None,', '"reason": None, "ambiguous": False,'),
     ),
     _bug(
         "a conclusion is not told",
@@ -412,7 +412,7 @@ BUGS: tuple[Bug, ...] = (
     _bug(
         "what was left queued is forgotten",
         "Nobody takes up what a dead owner had claimed and not begun.",
-        (f"{CLAIMS}:stamp", "if inherited:", "if False:"),
+        (f"{ARMING}:stamp", "if inherited:", "if False:"),
     ),
     _bug(
         "a person's no while it is still checked",

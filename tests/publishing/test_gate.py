@@ -20,7 +20,7 @@ from social.people.roles import Caller
 from social.platforms import PLATFORMS
 from social.platforms.answers import told
 from social.platforms.contract import Receipt, Told
-from social.publishing import claims, gate
+from social.publishing import arming, claims, gate
 from social.publishing.documents import Publication
 from social.publishing.gate import Attempted, Sending
 from social.publishing.states import State
@@ -241,7 +241,7 @@ async def test_a_platform_s_own_count_of_what_is_left_is_kept_to(
 async def test_what_was_let_through_too_early_has_its_place_and_takes_no_other(
     planned: Planned, backing: Backing, engine: Running, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    asked, arm = [], claims.arm
+    asked, arm = [], arming.arm
 
     async def late_clock(publications: Any, **how: Any) -> Any:
         asked.append(publications)

@@ -13,7 +13,7 @@ from social.errors import Conflict, Invalid, NotFound
 from social.jobs.running import Running
 from social.moments import now
 from social.people.roles import Caller
-from social.publishing import claims, single
+from social.publishing import arming, claims, single
 from social.publishing.documents import Publication
 from social.publishing.due import look
 from social.publishing.holds import Hold, Resumed, hold, keep_holding, resume
@@ -130,7 +130,7 @@ async def test_a_lane_that_was_just_taken_is_lost_to_a_hold(
     await hold(caller, "workspace", backing)
 
     assert not await claim.renew(claim.lanes[0])
-    assert await claims.arm([await of(post)], token=claim.token, at=now() + SOON) == {}
+    assert await arming.arm([await of(post)], token=claim.token, at=now() + SOON) == {}
     assert await claims.take(now() + SOON, backing, most=10) is None
 
 

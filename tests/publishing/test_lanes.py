@@ -12,7 +12,7 @@ from social.accounts.documents import Account
 from social.backing import Backing
 from social.backing.mongo import NOW
 from social.moments import now
-from social.publishing import claims
+from social.publishing import arming, claims
 from social.publishing.documents import Publication
 from social.publishing.lanes import Lane
 from social.publishing.send import send_due
@@ -44,8 +44,8 @@ async def test_a_lane_taken_over_has_a_higher_fence_and_the_old_holder_writes_no
     assert second is not None
     assert second.lanes[0].fence > first.lanes[0].fence
     publication = await of(post)
-    assert await claims.arm([publication], token=first.token, at=NOW) == {}
-    assert list(await claims.arm([publication], token=second.token, at=NOW)) == [publication.id]
+    assert await arming.arm([publication], token=first.token, at=NOW) == {}
+    assert list(await arming.arm([publication], token=second.token, at=NOW)) == [publication.id]
     assert not await first.renew(first.lanes[0])
 
 
@@ -61,7 +61,7 @@ async def test_what_an_arm_says_it_wrote_is_what_is_stored(
     for each in taken[:edited]:
         await Publication.engine().update_one({"_id": each.id}, {"$set": {"token": None, "state": State.PLANNED}})
 
-    armed = await claims.arm(taken, token=claim.token, at=NOW)
+    armed = await arming.arm(taken, token=claim.token, at=NOW)
 
     assert set(armed) == {each.id for each in taken[edited:]}
     for id, written in armed.items():

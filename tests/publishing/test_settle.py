@@ -16,7 +16,7 @@ from social.moments import now
 from social.platforms import PLATFORMS
 from social.platforms.calls import Call
 from social.platforms.contract import Receipt, Turn
-from social.publishing import claims
+from social.publishing import arming, claims
 from social.publishing.attempts import Attempt
 from social.publishing.documents import Publication
 from social.publishing.lanes import Lane
@@ -67,7 +67,7 @@ async def test_what_an_owner_left_in_the_air_is_settled_by_the_next(
     post = await planned("left behind")
     claim = await claims.take(now() + timedelta(seconds=1), backing, most=10)
     assert claim is not None
-    armed = await claims.arm([await of(post)], token=claim.token, at=NOW)
+    armed = await arming.arm([await of(post)], token=claim.token, at=NOW)
     assert len(armed) == 1
     dead = msgspec.structs.replace(backing.owner, started=1)
     await Lane.engine().update_many({}, {"$set": {"owner": msgspec.to_builtins(dead)}})
@@ -90,7 +90,7 @@ async def test_a_receipt_that_comes_late_is_a_fact_whoever_holds_the_lane(planne
     claim = await claims.take(now() + timedelta(seconds=1), backing, most=10)
     assert claim is not None
     publication = await of(post)
-    assert await claims.arm([publication], token=claim.token, at=NOW)
+    assert await arming.arm([publication], token=claim.token, at=NOW)
     armed = await of(post)
     await Publication.engine().update_one(
         {"_id": publication.id}, {"$set": {"token": "another", "state": State.UNCONFIRMED}}

@@ -20,7 +20,7 @@ from social.platforms import PLATFORMS
 from social.platforms.calls import Call
 from social.platforms.contract import Receipt, Turn
 from social.posts.when import at_the_instant
-from social.publishing import claims, plan, single
+from social.publishing import arming, claims, plan, single
 from social.publishing.attempts import Attempt, written
 from social.publishing.documents import Publication
 from social.publishing.reconnect import account_back, account_lost
@@ -166,7 +166,7 @@ async def test_a_receipt_that_comes_after_a_takeover_passes_the_turn_on_once(
     post = await planned("one", "two", "three")
     claim = await claims.take(now() + SOON, backing, most=10)
     assert claim is not None
-    assert await claims.arm([await of(post)], token=claim.token, at=NOW)
+    assert await arming.arm([await of(post)], token=claim.token, at=NOW)
     armed = await of(post)
     await Publication.engine().update_one({"_id": armed.id}, {"$set": {"token": "another", "state": State.UNCONFIRMED}})
 
