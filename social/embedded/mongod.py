@@ -39,7 +39,7 @@ def program(folder: Folder) -> Program:
     parameters = (
         "diagnosticDataCollectionEnabled=false",  # up to 200 MB on the disk that nobody reads
         "transactionLifetimeLimitSeconds=10",  # an instance killed within one keeps its documents locked this long
-        "minSnapshotHistoryWindowInSeconds=0",  # nobody reads the state of minutes ago, and keeping it is dear
+        "minSnapshotHistoryWindowInSeconds=2",  # a relay reads one instant; what was minutes ago nobody does
         "shutdownTimeoutMillisForSignaledShutdown=0",  # no other member could take over in the 15 s of the default
     )
     return Program(
