@@ -95,9 +95,10 @@ async def serve(settings: Settings, listening: socket.socket | None) -> int:
 async def _run(backing: Backing, listening: socket.socket | None) -> int:
     settings = backing.settings
     running, hub, readiness = Running(), Hub(backing), Readiness()
-    serving = server(backing, hub, readiness)
+    serving: uvicorn.Server | None = None
     works: dict[str, Coroutine[Any, Any, Any]] = {}
     if listening is not None:
+        serving = server(backing, hub, readiness)
         works["api"] = serving.serve(sockets=[listening])
         works["hub"] = hub.run(backing.stopping)
     if "worker" in settings.tasks:
@@ -125,12 +126,13 @@ async def _run(backing: Backing, listening: socket.socket | None) -> int:
     return 1 if died else 0
 
 
-async def _drain(backing: Backing, running: Running, hub: Hub, serving: uvicorn.Server) -> None:
+async def _drain(backing: Backing, running: Running, hub: Hub, serving: uvicorn.Server | None) -> None:
     """Nothing new is begun, sockets are told to come back, what is being sent is finished."""
     log.info("instance.draining", running=len(running))
     backing.stopping.set()
     await hub.drain()
-    serving.should_exit = True
+    if serving is not None:
+        serving.should_exit = True
     await running.drained(backing.settings.grace)
 
 
