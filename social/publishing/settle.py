@@ -28,7 +28,7 @@ from social.publishing.prepare import begun, renewing, taken
 from social.publishing.reconnect import login_refused
 from social.publishing.send import went_out
 from social.publishing.shown import row
-from social.publishing.states import State, Step, looked_in_vain, repeatable, settled
+from social.publishing.states import DEATHS, State, Step, looked_in_vain, poisonous, repeatable, settled
 
 log = structlog.get_logger()
 AT_ONCE = 50
@@ -59,6 +59,9 @@ async def _settle(publication: Publication, work: Work, backing: Backing) -> Non
         fact = await Attempt.receipt_for(publication)
         if fact is not None and fact.receipt is not None:  # the answer had been written down before the owner died
             await went_out(publication, fact.receipt, backing)
+            return
+        if publication.deaths >= 2 * DEATHS:  # it is the look that they die of
+            await _written(poisonous(publication.deaths), publication, work, backing)
             return
         account = await Account.get(publication.account_id)
         async with renewing(publication, work, backing):
