@@ -7,6 +7,8 @@ an operation demands them, and does not hash a body for the signature: it would 
 import asyncio
 from collections.abc import AsyncIterator, Iterable, Iterator
 from contextlib import asynccontextmanager, contextmanager
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
 from pathlib import Path
 from typing import IO, Any, Self
 
@@ -22,6 +24,7 @@ from social.settings import BadSettings, Settings
 CHUNK = 128 * 1024
 DELETED_AT_ONCE = 1000  # S3's limit for one request
 GONE = frozenset({"404", "NoSuchKey", "NotFound"})
+CLOCKS_AGREE = 14.0  # minutes apart at most; S3 takes no signature that is more than 15 off
 REFUSED = frozenset({"401", "403", "AccessDenied", "InvalidAccessKeyId", "SignatureDoesNotMatch"})
 
 
@@ -71,6 +74,12 @@ class Bucket:
             ) from None
         except BucketError as error:
             if error.facts.get("code") in REFUSED:
+                if abs(minutes := _clock_ahead(error.__cause__)) > CLOCKS_AGREE:
+                    raise BadSettings(
+                        f"The S3 server at {self._endpoint} refuses us, and this machine's clock is "
+                        f"{abs(minutes):.0f} minutes {'ahead of' if minutes > 0 else 'behind'} its own: "
+                        "S3 lets nobody in whose clock is wrong. Set the clock, then start again."
+                    ) from None
                 raise BadSettings(
                     f"The S3 server at {self._endpoint} refuses our keys for the bucket {self._name}: "
                     "SOCIAL_S3_ACCESS_KEY and SOCIAL_S3_SECRET_KEY must be allowed to read, write and delete in it."
@@ -183,6 +192,17 @@ CONFIG = AioConfig(
     response_checksum_validation="when_required",
     s3={"addressing_style": "path", "payload_signing_enabled": False},
 )
+
+
+def _clock_ahead(refused: BaseException | None) -> float:
+    """By how many minutes this machine's clock is ahead of the server's that refused us; 0 if it does not say. A HEAD
+    is refused without a word: its date alone tells a wrong clock from wrong keys."""
+    answered = refused.response.get("ResponseMetadata", {}) if isinstance(refused, ClientError) else {}
+    try:
+        said = parsedate_to_datetime(answered.get("HTTPHeaders", {}).get("date", ""))
+        return (datetime.now(UTC) - said) / timedelta(minutes=1)
+    except (TypeError, ValueError):
+        return 0.0
 
 
 def _session() -> AioSession:
