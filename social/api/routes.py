@@ -29,6 +29,7 @@ from social.api.live import LiveController
 from social.api.media import MediaController
 from social.api.members import MemberController
 from social.api.metrics import metrics
+from social.api.patience import Patience
 from social.api.people import PeopleController
 from social.api.posts import PostController
 from social.api.problems import HANDLERS
@@ -93,7 +94,7 @@ def application(
             "signin": Provide(_signin, sync_to_thread=False),
             "callers": Provide(_callers, sync_to_thread=False),
         },
-        middleware=[Entrance(address), Repeats(backing)],
+        middleware=[Entrance(address), Patience(), Repeats(backing)],
         plugins=[Headers()],
         before_send=[OnTheWayOut(address)],
         exception_handlers=HANDLERS,
