@@ -13,6 +13,7 @@ from collections.abc import AsyncIterator, Callable
 from collections.abc import Set as AbstractSet
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, field
+from datetime import datetime
 from importlib import metadata
 from typing import Self
 
@@ -23,6 +24,7 @@ from yarl import URL
 
 from social.backing.nonces import Nonces
 from social.errors import Invalid, Wrong
+from social.moments import now
 from social.settings import Settings
 
 REUSED_FOR = 2.0  # seconds a connection may have been idle; an older one is likelier to be reset with our request on it
@@ -88,10 +90,17 @@ class Outbound:
     sandbox: aiohttp.ClientSession | None
     sandbox_origin: str | None
     nonces: Nonces = field(default_factory=Nonces)  # of the servers that want proofs of possession
+    now: Callable[[], datetime] = now  # the instant that platforms are told
 
     @classmethod
     @asynccontextmanager
-    async def opened(cls, settings: Settings, *, resolver: AbstractResolver | None = None) -> AsyncIterator[Self]:
+    async def opened(
+        cls,
+        settings: Settings,
+        *,
+        now: Callable[[], datetime] = now,
+        resolver: AbstractResolver | None = None,
+    ) -> AsyncIterator[Self]:
         """Sessions that end with the block. `resolver` is for tests that play a name server."""
         origin = settings.sandbox_url
         async with AsyncExitStack() as stack:
@@ -114,6 +123,7 @@ class Outbound:
                 outside=await session(_to_public(WEB_PORTS, but_not=ours), FETCH_WITHIN, decompress=False),
                 sandbox=await session(_to_port_of(origin), patience) if origin else None,
                 sandbox_origin=str(URL(origin).origin()) if origin else None,
+                now=now,
             )
 
     def towards(self, origin: str, *, sandbox: bool, path: str = "") -> aiohttp.ClientSession:
