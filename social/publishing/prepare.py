@@ -25,6 +25,7 @@ from social.platforms.contract import Platform, Prepared
 from social.publishing.documents import Publication
 from social.publishing.facts import Work
 from social.publishing.reconnect import login_refused
+from social.publishing.send import crash_here
 from social.publishing.shown import row
 from social.publishing.states import DEATHS, State, poisonous, refused
 
@@ -88,11 +89,13 @@ async def _prepare(publication: Publication, work: Work, backing: Backing) -> No
             await _told(parked | {"prepare_at": None, "work": None}, publication, work, backing)
             return
         await _told(_anew(publication, backing), publication, work, backing)  # it may have waited for room
+        crash_here("preparing", backing)
         account = await Account.get(publication.account_id)
         if account is None or account.state != "connected":
             raise Disconnected("This account is no longer connected. Connect it again, then this can go out.")
         async with renewing(publication, work, backing):
             prepared = await _made(platform, account, publication, work, backing)
+        crash_here("prepared", backing)
         later = _later(publication, platform, backing)
         await _told(_done(prepared, publication, platform, backing) if prepared else later, publication, work, backing)
     except PlatformError as error:

@@ -26,7 +26,7 @@ from social.publishing.documents import Publication
 from social.publishing.facts import Refusal, Work
 from social.publishing.prepare import begun, renewing, taken
 from social.publishing.reconnect import login_refused
-from social.publishing.send import went_out
+from social.publishing.send import crash_here, went_out
 from social.publishing.shown import row
 from social.publishing.states import DEATHS, State, Step, looked_in_vain, poisonous, repeatable, settled
 
@@ -64,8 +64,10 @@ async def _settle(publication: Publication, work: Work, backing: Backing) -> Non
             await _written(poisonous(publication.deaths), publication, work, backing)
             return
         account = await Account.get(publication.account_id)
+        crash_here("looking", backing)
         async with renewing(publication, work, backing):
             found = await _looked(publication, account, backing)
+        crash_here("looked", backing)
         if found is not None:
             await went_out(publication, found, backing)
         else:
