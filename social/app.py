@@ -7,6 +7,7 @@ import os
 import signal
 import socket
 from collections.abc import Coroutine
+from functools import partial
 from typing import Any
 
 import structlog
@@ -88,7 +89,7 @@ async def serve(settings: Settings, listening: socket.socket | None) -> int:
     async with opened(settings) as backing:
         await _wait_for_servers(backing)
         await bind(backing)
-        await mongo.index(DOCUMENTS)
+        await mongo.insist(partial(mongo.index, DOCUMENTS))
         return await _run(backing, listening)
 
 
