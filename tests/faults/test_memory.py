@@ -3,6 +3,7 @@
 import asyncio
 import os
 import random
+import signal
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -20,7 +21,7 @@ from tests.faults.scene import Scene
 from tests.servers.product import Product
 
 Report = Callable[..., Figures]
-MEMORY = Path("/sys/fs/cgroup/memory")
+HIERARCHIES = (Path("/sys/fs/cgroup"), Path("/sys/fs/cgroup/memory"))
 LITTLE = 64 * 1024  # bytes that it may have beyond what it has already
 EARS = 8
 AGAIN = 0.5  # seconds at most until a socket that was closed comes back
@@ -143,24 +144,42 @@ async def until_dead(scene: Scene) -> None:
     assert scene.door.process.returncode == -9
 
 
-def starve(product: Product, group: Path) -> None:
-    """From now on it gets no more memory; the kernel kills it when it asks for some."""
-    (group / "memory.limit_in_bytes").write_text(str(LITTLE))
-    (group / "memory.swappiness").write_text("0")
+def starve(product: Product, group: Path | None) -> None:
+    """From now on it gets no more memory; the kernel kills it when it asks for some. Where no group can limit it, it is
+    killed here, as the kernel would."""
+    if group is None:
+        os.kill(product.process.pid, signal.SIGKILL)
+        return
+    if (group / "memory.max").exists():
+        (group / "memory.swap.max").write_text("0")
+        (group / "memory.max").write_text(str(LITTLE))
+    else:
+        (group / "memory.limit_in_bytes").write_text(str(LITTLE))
+        (group / "memory.swappiness").write_text("0")
     (group / "cgroup.procs").write_text(str(product.process.pid))
 
 
 @contextmanager
-def little_memory() -> Iterator[Path]:
-    """A group of processes whose memory the kernel limits. Skips the test where nobody may make one."""
-    group = MEMORY / f"social-faults-{os.getpid()}"
-    try:
-        group.mkdir()
-    except OSError:
-        pytest.skip("no memory group can be made: run the tests as root, with cgroup v1's memory controller mounted")
+def little_memory() -> Iterator[Path | None]:
+    """A group of processes whose memory the kernel limits, of cgroups' first or second version; None where the tests
+    may not make one, as in most containers."""
+    group = next(filter(None, map(_made, HIERARCHIES)), None)
     try:
         yield group
     finally:
-        for pid in (group / "cgroup.procs").read_text().split():
-            (MEMORY / "cgroup.procs").write_text(pid)
-        group.rmdir()
+        if group is not None:
+            for pid in (group / "cgroup.procs").read_text().split():
+                (group.parent / "cgroup.procs").write_text(pid)
+            group.rmdir()
+
+
+def _made(hierarchy: Path) -> Path | None:
+    group = hierarchy / f"social-faults-{os.getpid()}"
+    try:
+        group.mkdir()
+    except OSError:
+        return None
+    if (group / "memory.max").exists() or (group / "memory.limit_in_bytes").exists():
+        return group
+    group.rmdir()
+    return None
