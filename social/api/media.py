@@ -1,28 +1,23 @@
 """Pictures: upload, look through, describe, remove."""
 
-from collections.abc import AsyncIterator
-from dataclasses import dataclass
 from datetime import datetime
-from http import HTTPStatus
 from typing import Annotated, Any
 
 import msgspec
 from litestar import Controller, Request, delete, get, patch, post
 from litestar.datastructures import State
 from litestar.di import NamedDependency, Provide
-from litestar.exceptions import HTTPException
-from litestar.openapi.spec import OpenAPIMediaType, Operation, RequestBody, Schema
-from litestar.openapi.spec.enums import OpenAPIFormat, OpenAPIType
 from litestar.params import FromPath, FromQuery, JSONBody
 from msgspec import Meta
 
+from social.api.arriving import RawPicture, announced, arriving
 from social.api.callers import needs
 from social.api.pages import Page, after_id, page
 from social.backing import Backing
 from social.errors import Conflict, Forbidden
 from social.media.benches import Benches
 from social.media.documents import Media
-from social.media.intake import Stopped, take
+from social.media.intake import take
 from social.media.links import link
 from social.people.roles import Caller, Role, allowed
 from social.posts.documents import Post
@@ -34,7 +29,8 @@ NAMED = 10  # posts that a refusal names
 
 
 class MediaOut(msgspec.Struct, kw_only=True):
-    """A picture. `url` and `thumbnail_url` need no sign-in and end within a day; `placeholder` is a data: URI."""
+    """A picture or video. `url` and `thumbnail_url` need no sign-in and end within a day; `placeholder` is a data: URI.
+    `width` and `height` are 0 where nobody knows them."""
 
     id: str
     name: str
@@ -56,20 +52,7 @@ class MediaEdit(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     alt: Annotated[str, Meta(max_length=ALT_MOST)]
 
 
-@dataclass
-class RawFile(Operation):
-    """Tells the OpenAPI document that the body is the file itself, which no parameter of the handler says."""
-
-    def __post_init__(self) -> None:
-        binary = Schema(type=OpenAPIType.STRING, format=OpenAPIFormat.BINARY)
-        self.request_body = RequestBody(
-            description="The file itself: JPEG, PNG, WebP, GIF, HEIC or AVIF, at most 20 MB.",
-            content={"application/octet-stream": OpenAPIMediaType(schema=binary)},
-            required=True,
-        )
-
-
-def _benches(state: State) -> Benches:
+def the_benches(state: State) -> Benches:
     """One for the app, made when the first picture comes."""
     if "benches" not in state:
         state.benches = Benches()
@@ -82,10 +65,14 @@ class MediaController(Controller):
 
     path = "/media"
     tags = ("media",)
-    dependencies = {"benches": Provide(_benches, sync_to_thread=False)}  # noqa: RUF012 - Litestar's declaration
+    dependencies = {"benches": Provide(the_benches, sync_to_thread=False)}  # noqa: RUF012 - Litestar's declaration
 
     @post(
-        "/", summary="Upload a picture", guards=[needs("author")], operation_class=RawFile, request_max_body_size=None
+        "/",
+        summary="Upload a picture",
+        guards=[needs("author")],
+        operation_class=RawPicture,
+        request_max_body_size=None,
     )
     async def upload(
         self,
@@ -96,8 +83,8 @@ class MediaController(Controller):
         name: FromQuery[str] = "",
     ) -> MediaOut:
         """The body is the file itself. What it is, is told by its content; where it was taken is removed from it."""
-        media = await take(caller, name, _arriving(request), backing, benches, announced=_announced(request))
-        return _shown(media, backing)
+        media = await take(caller, name, arriving(request), backing, benches, announced=announced(request))
+        return shown(media, backing)
 
     @get("/", summary="All pictures", guards=[needs("viewer")])
     async def list(
@@ -109,14 +96,14 @@ class MediaController(Controller):
     ) -> Page[MediaOut]:
         """The newest first."""
         found = await Media.page(caller, before=after_id(cursor), limit=limit + 1)
-        return page(found, limit, lambda each: each.id, [_shown(each, backing) for each in found[:limit]])
+        return page(found, limit, lambda each: each.id, [shown(each, backing) for each in found[:limit]])
 
     @get("/{media_id:str}", summary="One picture", guards=[needs("viewer")])
     async def read(
         self, media_id: FromPath[str], caller: NamedDependency[Caller], backing: NamedDependency[Backing]
     ) -> MediaOut:
         """With fresh addresses of its files."""
-        return _shown(await Media.found(caller, media_id), backing)
+        return shown(await Media.found(caller, media_id), backing)
 
     @patch("/{media_id:str}", summary="Describe a picture", guards=[needs("author")])
     async def describe(
@@ -129,7 +116,7 @@ class MediaController(Controller):
         """Posts that were planned already keep the words they were planned with."""
         media = await Media.found(caller, media_id)
         await media.describe(data.alt, backing)
-        return _shown(media, backing)
+        return shown(media, backing)
 
     @delete("/{media_id:str}", summary="Remove a picture", guards=[needs("author")])
     async def remove(
@@ -147,23 +134,6 @@ class MediaController(Controller):
         await media.remove(backing)
 
 
-async def _arriving(request: Request[Any, Any, State]) -> AsyncIterator[bytes]:
-    """The body, piece by piece. Stopped when the client hangs up, which Litestar calls a fault of the server."""
-    try:
-        async for piece in request.stream():
-            if piece:
-                yield piece
-    except HTTPException as error:
-        if error.status_code < HTTPStatus.INTERNAL_SERVER_ERROR:
-            raise
-        raise Stopped("The upload stopped before the whole file was here. Please try again.") from error
-
-
-def _announced(request: Request[Any, Any, State]) -> int | None:
-    length = request.headers.get("content-length", "")
-    return int(length) if length.isascii() and length.isdigit() else None
-
-
 async def _needing(caller: Caller, media: Media) -> list[Post]:
     """Posts that show it and may still go out somewhere: drafts, and those not online on every account."""
     if media.id is None:
@@ -176,7 +146,8 @@ async def _needing(caller: Caller, media: Media) -> list[Post]:
     return [each for each in posts if each.id in waiting or each.id not in planned]
 
 
-def _shown(media: Media, backing: Backing) -> MediaOut:
+def shown(media: Media, backing: Backing) -> MediaOut:
+    """As the API shows it, with fresh addresses."""
     return MediaOut(
         id=str(media.id),
         name=media.name,

@@ -35,6 +35,7 @@ from social.api.problems import HANDLERS
 from social.api.publications import PublicationController
 from social.api.repeats import Repeats
 from social.api.sessions import SessionController
+from social.api.uploads import UploadController
 from social.api.workspaces import WorkspaceController
 from social.backing import Backing
 from social.people.signin import SignIn
@@ -52,6 +53,7 @@ CONTROLLERS: Sequence[ControllerRouterHandler] = (  # everything under /api/v1
     ConnectionController,
     AccountController,
     MediaController,
+    UploadController,
     PostController,
     PublicationController,
     HoldController,
@@ -78,7 +80,7 @@ def application(
             file,
             client_document,
             *others,
-            *web.handlers(web_client.files(), address),
+            *web.handlers(web_client.files(), address, backing.settings.s3_public_url),
         ],
         lifespan=[_front_desk],
         state=State({"backing": backing, "readiness": ready}),

@@ -1,5 +1,6 @@
-"""Media: a picture of a workspace. Its bytes are in the bucket, what is known about it is here."""
+"""Media: a picture or video of a workspace. Its bytes are in the bucket, what is known about it is here."""
 
+from collections.abc import Awaitable, Callable
 from datetime import datetime
 from typing import Any, ClassVar
 
@@ -18,29 +19,33 @@ from social.people.workspaces import OfWorkspace
 
 
 class Media(OfWorkspace):
-    """One picture as it goes out: upright, and without what its camera wrote into it. Only `alt` ever changes."""
+    """One picture as it goes out: upright, and without what its camera wrote into it; or one video as it came. Only
+    `alt` ever changes."""
 
     noun: ClassVar[str] = "picture"
 
     name: str  # what the uploader called it; for people only
     mime: str  # of the file in the bucket, which may be another than was uploaded
     bytes: int
-    width: int  # pixels, as seen
+    width: int  # pixels, as seen; 0 while nobody knows
     height: int
     animated: bool
     alt: str = ""
     key: str  # in the bucket
-    thumbnail_key: str
-    thumbnail_mime: str
-    placeholder: str  # a data: URI of at most 1 KB
-    sha256: str  # of what was uploaded
+    thumbnail_key: str = ""  # without one there is no thumbnail
+    thumbnail_mime: str = ""
+    placeholder: str = ""  # a data: URI of at most 1 KB
+    fingerprint: str  # of what was uploaded: the same for the same file
     uploaded_by: PydanticObjectId
     created_at: datetime = Field(default_factory=now)
 
     class Settings:
         name = "media"
         bson_encoders = BSON_ENCODERS
-        indexes = (IndexModel([("workspace_id", 1), ("_id", -1)]),)
+        indexes = (
+            IndexModel([("workspace_id", 1), ("_id", -1)]),
+            IndexModel([("workspace_id", 1), ("bytes", 1)]),  # to sum up without reading the documents
+        )
 
     @classmethod
     async def page(cls, caller: Caller, *, before: PydanticObjectId | None, limit: int) -> list["Media"]:
@@ -50,10 +55,19 @@ class Media(OfWorkspace):
             found = found.find(cls.id < before)
         return await found.sort("-_id").limit(limit).to_list()
 
-    async def add(self, backing: Backing) -> None:
-        """Inserts it and tells the workspace, both or neither."""
+    @property
+    def keys(self) -> list[str]:
+        """Everything of it in the bucket."""
+        return [key for key in (self.key, self.thumbnail_key) if key]
+
+    async def add(
+        self, backing: Backing, *, before: Callable[[AsyncClientSession], Awaitable[None]] | None = None
+    ) -> None:
+        """Inserts it and tells the workspace, both or neither; `before` belongs to it and may refuse."""
 
         async def body(session: AsyncClientSession) -> None:
+            if before is not None:
+                await before(session)
             await self.insert(session=session)
             await announce([self._event("media.added")], session)
 
@@ -82,7 +96,7 @@ class Media(OfWorkspace):
                 await announce([self._event("media.removed")], session)
 
         await backing.transaction(body)
-        await backing.bucket.delete([self.key, self.thumbnail_key])
+        await backing.bucket.delete(self.keys)
 
     def _mine(self) -> dict[str, Any]:
         return {"_id": self.id, "workspace_id": self.workspace_id}

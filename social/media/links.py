@@ -18,6 +18,7 @@ from social.media.kinds import SUFFIXES
 from social.moments import now
 
 PURPOSE = "media link"
+NO_THUMBNAIL = "/film.svg"  # of the web client's
 STABLE = timedelta(hours=12)  # a picture keeps its address this long, so that browsers find it in their cache
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 FORM = re.compile(r"([A-Za-z0-9_-]{1,2000})\.([0-9a-f]{64})", re.ASCII)
@@ -39,6 +40,8 @@ class Opened(msgspec.Struct, frozen=True, array_like=True):
 
 def link(media: Media, what: Literal["file", "thumbnail"], backing: Backing) -> str:
     """The path, on our host, of the file or its thumbnail. It stays the same for 12 hours and is good as long again."""
+    if what == "thumbnail" and not media.thumbnail_key:
+        return NO_THUMBNAIL
     key, mime = (media.key, media.mime) if what == "file" else (media.thumbnail_key, media.thumbnail_mime)
     opened = Opened(expires=_expiry(now()), key=key, mime=mime, name=_called(media.name, mime))
     said = base64.urlsafe_b64encode(msgspec.json.encode(opened)).decode().rstrip("=")

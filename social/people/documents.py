@@ -52,6 +52,7 @@ class Workspace(Document):
     founding: bool = False
     created_at: datetime
     people_rev: int = 0  # rises with each change of its people, so that two changes at once are one after the other
+    files_rev: int = 0  # the same for what takes room
     lateness: Annotated[Lateness, stored(Lateness)] = USUAL  # of posts that say nothing else
 
     class Settings:
@@ -68,6 +69,11 @@ class Workspace(Document):
     async def people_change(cls, id: PydanticObjectId, session: AsyncClientSession) -> None:
         """Begins a change of its people, in a transaction: another one that has begun will be done anew after it."""
         await cls.get_pymongo_collection().update_one({"_id": id}, {"$inc": {"people_rev": 1}}, session=session)
+
+    @classmethod
+    async def files_change(cls, id: PydanticObjectId, session: AsyncClientSession) -> None:
+        """Begins, in a transaction, what takes room: another one that has begun will be done anew after it."""
+        await cls.get_pymongo_collection().update_one({"_id": id}, {"$inc": {"files_rev": 1}}, session=session)
 
     @classmethod
     async def lateness_of(cls, id: PydanticObjectId, session: AsyncClientSession | None = None) -> Lateness:

@@ -1,0 +1,44 @@
+"""What nobody needs any more is taken out of the bucket, now and then, by any instance, and twice does no harm.
+
+Only what carries a key of ours and is old enough to have come to something is looked at, and nothing that a document
+refers to is touched.
+"""
+
+from datetime import timedelta
+
+import structlog
+
+from social.backing import Backing
+from social.media.sending import give_up
+from social.media.uploads import KEPT, Upload
+from social.moments import now
+
+log = structlog.get_logger()
+
+FILES = "w/"  # what all keys of ours begin with
+AT_ONCE = 100
+GRACE = KEPT + timedelta(days=1)  # the longest that anything may be in the making
+
+
+async def sweep(backing: Backing) -> None:
+    """Throws away uploads that were abandoned, and parts in the bucket that belong to no upload."""
+    await _abandoned(backing)
+    await _parts_of_nothing(backing)
+
+
+async def _abandoned(backing: Backing) -> None:
+    for upload in await Upload.expired(now(), most=AT_ONCE):
+        await give_up(upload, backing)
+
+
+async def _parts_of_nothing(backing: Backing) -> None:
+    """Begun by one who died before it could say so, or given up while the bucket was away."""
+    before = now() - GRACE
+    old = [each async for each in backing.bucket.parts.unfinished(FILES) if each.begun_at < before]
+    for start in range(0, len(old), AT_ONCE):
+        some = old[start : start + AT_ONCE]
+        known = await Upload.known([each.key for each in some])
+        for each in some:
+            if each.key not in known:
+                await backing.bucket.parts.give_up(each.key, each.id)
+                log.info("upload.parts_swept", key=each.key)
