@@ -31,6 +31,7 @@ export type HoldOut = Schemas["HoldOut"];
 export type HoldIn = Partial<Schemas["HoldIn"]>;
 
 export type MediaOut = Schemas["MediaOut"];
+export type UploadOut = Schemas["UploadOut"];
 export type AttachedOut = Schemas["AttachedOut"];
 
 /** What a post has on one platform beyond text and pictures; which of it, the platform says (`options.ts`). */

@@ -2,6 +2,19 @@
 
 const s = (n: number, one: string, many = `${one}s`) => `${n.toLocaleString("en")} ${n === 1 ? one : many}`;
 
+/** Bytes as people say them. */
+function bytesOf(bytes: number): string {
+  if (bytes < 1_000_000) return `${Math.max(bytes && 1, Math.round(bytes / 1_000))} kB`;
+  if (bytes < 1_000_000_000) return `${(bytes / 1_000_000).toFixed(1)} MB`;
+  return `${(bytes / 1_000_000_000).toFixed(2)} GB`;
+}
+
+function lasts(seconds: number): string {
+  if (seconds < 60) return `${Math.max(1, Math.round(seconds))} s`;
+  if (seconds < 3_600) return `${Math.round(seconds / 60)} min`;
+  return `${Math.floor(seconds / 3_600)} h ${Math.round((seconds % 3_600) / 60)} min`;
+}
+
 export const en = {
   product: "Social",
   tagline: "Write once, out everywhere at its second.",
@@ -181,7 +194,6 @@ export const en = {
     removePicture: (n: number) => `Remove picture ${n}`,
     uploading: (name: string, share: number) => `${name}: ${Math.round(share * 100)} %`,
     processing: "Checking the picture…",
-    tooLarge: (name: string) => `${name} is larger than 20 MB. Make it smaller and try again.`,
     stopUpload: (name: string) => `Stop uploading ${name}`,
     options: "Options",
     visibility: "Who sees it",
@@ -550,10 +562,10 @@ export const en = {
 
   media: {
     title: "Media",
-    lead: "Every picture you uploaded, ready to be used again.",
-    add: "Add pictures",
-    emptyTitle: "No pictures yet",
-    emptyText: "Add pictures here or while you write. Location data in photos is removed.",
+    lead: "Every picture and video you uploaded, ready to be used again.",
+    add: "Add files",
+    emptyTitle: "Nothing here yet",
+    emptyText: "Add pictures and videos here or while you write. Location data in photos is removed.",
     describe: "Description",
     describeHint: "Read aloud to people who can’t see the picture. Used when you add it to a post.",
     noAlt: "No description",
@@ -566,8 +578,31 @@ export const en = {
     open: (name: string) => `Open ${name}`,
     size: (width: number, height: number) => `${width} × ${height}`,
     animated: "Animated",
+    video: "Video",
     full: "Open in full size",
     use: "Write a post with it",
+  },
+
+  uploads: {
+    of: (name: string) => `Upload of ${name}`,
+    amount: (sent: number, size: number) => `${bytesOf(sent)} of ${bytesOf(size)}`,
+    waiting: "Waits for its turn",
+    paused: "Paused",
+    lost: "No connection. It goes on by itself.",
+    looking: "All there, being checked…",
+    going: (speed: number | undefined, left: number | undefined) =>
+      speed === undefined || left === undefined ? "Uploading…" : `${bytesOf(speed)}/s · ${lasts(left)} left`,
+    pause: (name: string) => `Pause the upload of ${name}`,
+    resume: (name: string) => `Go on with the upload of ${name}`,
+    tooLarge: (name: string) => `${name} is larger than 10 GB, which is the most that is taken.`,
+    unreadable: (name: string) => `${name} cannot be read any more. Was it changed, moved or unplugged? Choose it again.`,
+    unfinished: "Unfinished uploads",
+    begun: (there: number, size: number) => `${bytesOf(there)} of ${bytesOf(size)} are there. Choose the file again to go on.`,
+    choose: "Choose the file",
+    goOn: (name: string) => `Choose ${name} again`,
+    other: (name: string, size: number) => `That is another file. This upload was begun with ${name}, ${bytesOf(size)}, as it was then.`,
+    discard: (name: string) => `Discard the upload of ${name}`,
+    running: (n: number) => s(n, "upload"),
   },
 
   settings: {
@@ -641,5 +676,5 @@ export const en = {
     dateTime: (date: string, time: string) => `${date}, ${time}`,
   },
 
-  bytes: (n: number) => (n < 1_000_000 ? `${Math.max(1, Math.round(n / 1_000))} kB` : `${(n / 1_000_000).toFixed(1)} MB`),
+  bytes: bytesOf,
 };
