@@ -75,18 +75,22 @@ class Parts:
         return address
 
     async def there(self, key: str, id: str) -> list[Part]:
-        """The parts that have arrived, in order. NotFound where nothing was begun, or it is whole already."""
-        found: list[Part] = []
+        """The parts that have arrived, in order. NotFound where nothing was begun, or it is whole already.
+
+        Of one that was sent again the last counts. SeaweedFS lists them all (seen on 4.48), S3 only that one.
+        """
+        found: dict[int, tuple[datetime, Part]] = {}
         more: dict[str, Any] = {}
         while True:
             with told():
                 page = await self._client.list_parts(Bucket=self._name, Key=key, UploadId=id, **more)
-            found += [
-                Part(number=part["PartNumber"], bytes=part["Size"], etag=part["ETag"].strip('"'))
-                for part in page.get("Parts", ())
-            ]
+            for each in page.get("Parts", ()):
+                part = Part(number=each["PartNumber"], bytes=each["Size"], etag=each["ETag"].strip('"'))
+                at, _ = found.get(part.number, (each["LastModified"], part))
+                if each["LastModified"] >= at:
+                    found[part.number] = each["LastModified"], part
             if not page.get("IsTruncated"):
-                return found
+                return [found[number][1] for number in sorted(found)]
             more = {"PartNumberMarker": page["NextPartNumberMarker"]}
 
     async def join(self, key: str, id: str, parts: Iterable[Part]) -> str:
@@ -99,7 +103,9 @@ class Parts:
         return str(joined["ETag"]).strip('"')
 
     async def give_up(self, key: str, id: str) -> None:
-        """Throws the parts away; what is gone already, or whole, is as good as given up."""
+        """Throws the parts away; what is gone already, was never begun, or is whole, is as good as given up."""
+        if not id:
+            return
         try:
             with told():
                 await self._client.abort_multipart_upload(Bucket=self._name, Key=key, UploadId=id)

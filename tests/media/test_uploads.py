@@ -119,6 +119,21 @@ async def test_what_is_there_is_known_and_need_not_be_sent_again(
     assert await stored(media.key) == file
 
 
+async def test_of_a_part_that_is_sent_again_the_last_counts(
+    backing: Backing, benches: Benches, caller: Caller, send: Send, stored: Stored
+) -> None:
+    file = film(PART + 1_000_000)
+    upload = await sending.begin(caller, "film.mp4", len(file), backing)
+    parts = parts_of(file, upload)
+    await send(upload, 1, film(PART))
+
+    await asyncio.gather(*(send(upload, 2, parts[2]) for _ in range(3)), send(upload, 1, parts[1]))
+
+    assert [part.number for part in await sending.parts_there(upload, backing)] == [1, 2]
+    media = await finishing.finish(caller, str(upload.id), backing, benches)
+    assert await stored(media.key) == file
+
+
 async def test_what_is_wrong_never_becomes_a_part(backing: Backing, caller: Caller, send: Send) -> None:
     file = film()
     upload = await sending.begin(caller, "film.mp4", len(file), backing)
@@ -194,7 +209,7 @@ async def test_one_who_died_half_way_through_the_end_is_followed_by_another(
         await send(upload, number, part)
     gone = dataclasses.replace(backing, owner=msgspec.structs.replace(Owner.of_this_process(), started=1))
     await upload.finish(gone)
-    await finishing._put_together(upload, gone)  # and there it ended
+    await finishing.put_together(upload, gone)  # and there it ended
 
     assert [part.number for part in await sending.parts_there(upload, backing)] == [1, 2]
     media = await finishing.finish(caller, str(upload.id), backing, benches)

@@ -6,7 +6,7 @@ import { media as calls, uploads } from "../wire/calls";
 import { Problem, Unreachable } from "../wire/problems";
 import type { MediaOut, UploadOut } from "../wire/types";
 import { w } from "../words";
-import { arrived, isOf, missing, Pace, type Piece } from "./parts";
+import { isOf, missing, Pace, type Piece } from "./parts";
 
 export const LARGEST = 10 * 2 ** 30; // bytes, as the server takes them
 export const ACCEPTED = "image/*,video/*,.heic,.heif,.avif,.mkv,.mov";
@@ -14,6 +14,7 @@ export const ACCEPTED = "image/*,video/*,.heic,.heif,.avif,.mkv,.mov";
 const AT_ONCE = 8 * 2 ** 20; // bytes up to which a picture is sent as a whole
 const FILES = 3; // side by side
 const LINES = 4; // bodies on their way at any time: a browser opens six connections to a server, and others ask too
+const FAST = 5_000_000; // bytes in a second
 const OUTSIDE = 3; // failures on the way to the file storage itself, after which parts go through the server
 const AGAIN = 2_000; // ms after which it is asked anew whether somebody else has put it together
 const PASSES = new Set([408, 425, 429, 500, 502, 503, 504]);
@@ -61,6 +62,7 @@ export class Upload {
   #flying = new Map<number, number>();
   #outside = 0;
   #stopped = false;
+  #failed = false;
   #current = new AbortController();
   #goOn: (() => void)[] = [];
 
@@ -88,7 +90,8 @@ export class Upload {
   /** The stored file; undefined where it was refused (see `wrong`) or stopped. */
   async run(): Promise<MediaOut | undefined> {
     this.wrong = undefined;
-    this.#there = this.sent = 0;
+    this.#there = this.sent = this.#outside = 0;
+    this.#failed = false;
     if (this.size > LARGEST) {
       this.wrong = w.uploads.tooLarge(this.name);
       return undefined;
@@ -144,7 +147,7 @@ export class Upload {
   async #parts(): Promise<MediaOut> {
     let upload = await this.#until(() => this.#begun());
     for (;;) {
-      this.#there = arrived(upload);
+      this.#there = upload.arrived;
       this.#count();
       await this.#send(upload, missing(upload));
       this.phase = "looking";
@@ -161,24 +164,34 @@ export class Upload {
   /** The upload that was begun with this very file, now or days ago. */
   async #begun(): Promise<UploadOut> {
     const name = this.name.normalize("NFC");
-    const before = (await uploads.all()).find((each) => !taken.has(each.id) && isOf({ name, size: this.size, lastModified: this.file.lastModified }, each));
+    const before = (await uploads.all()).find((each) => each.source === null && !taken.has(each.id) && isOf({ name, size: this.size, lastModified: this.file.lastModified }, each));
     const upload = before ?? (await uploads.begin(name, this.size, new Date(this.file.lastModified).toISOString()));
     taken.add(upload.id);
     this.id = upload.id;
     return upload;
   }
 
-  /** All of `pieces`, several at once. The first that fails for good ends the others. */
+  /**
+   * All of `pieces`, two at once, and more where the line is fast: what is on its way when it breaks is lost, so a slow one
+   * has little. The first that fails for good ends the others.
+   */
   async #send(upload: UploadOut, pieces: Piece[]): Promise<void> {
     const left = [...pieces];
-    const one = async () => {
-      for (let piece = left.shift(); piece; piece = left.shift()) await this.#part(upload, piece);
+    const all: Promise<void>[] = [];
+    const one = async (): Promise<void> => {
+      for (let piece = left.shift(); piece; piece = left.shift()) {
+        await this.#part(upload, piece);
+        if (all.length < LINES && (this.speed ?? 0) > FAST) all.push(one());
+      }
     };
+    all.push(one(), one());
     try {
-      await Promise.all(Array.from({ length: Math.min(LINES, left.length) }, one));
+      for (let n = 0; n < all.length; n++) await Promise.race([all[n], Promise.all(all)]);
     } catch (error) {
       left.length = 0;
+      this.#failed = true;
       this.#halt();
+      await Promise.allSettled(all);
       throw error;
     }
   }
@@ -224,8 +237,7 @@ export class Upload {
       try {
         return await act(signal);
       } catch (error) {
-        const halted = signal.aborted && (this.phase === "paused" || this.#stopped);
-        if (halted) continue;
+        if (signal.aborted && !this.#failed) continue; // paused or stopped
         if (!passes(error)) throw error;
         this.phase = "lost";
         this.speed = undefined;

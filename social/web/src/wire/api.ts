@@ -129,20 +129,41 @@ async function fetched(request: Request): Promise<Response> {
   }
 }
 
-/** fetch() cannot tell how much of a body has gone out; XMLHttpRequest can. */
+const STALLED = 30_000; // ms without a byte going out, after which nobody is there
+const ANSWERED = 120_000; // ms for the answer once all is out: the server may still be writing it to where it belongs
+
+/**
+ * fetch() cannot tell how much of a body has gone out; XMLHttpRequest can. A line that is cut does not say so, for minutes:
+ * the browser's word that it is offline counts, and silence does.
+ */
 function sent(address: string, { method, body, headers, progress, signal }: Sending, own: Record<string, string>): Promise<{ status: number; body: string }> {
   return new Promise((resolve, reject) => {
     signal.throwIfAborted();
     const request = new XMLHttpRequest();
+    let why: Error = new DOMException("stopped by the person", "AbortError");
     const stop = () => request.abort();
+    const lost = () => {
+      why = new Unreachable();
+      request.abort();
+    };
+    let patience = setTimeout(lost, STALLED);
     request.open(method, address);
     for (const [name, value] of Object.entries({ ...own, ...headers })) request.setRequestHeader(name, value);
-    request.upload.onprogress = (event) => progress(event.loaded);
+    request.upload.onprogress = (event) => {
+      clearTimeout(patience);
+      patience = setTimeout(lost, event.loaded < event.total ? STALLED : ANSWERED);
+      progress(event.loaded);
+    };
     request.onload = () => resolve({ status: request.status, body: request.responseText });
     request.onerror = () => reject(new Unreachable());
-    request.onabort = () => reject(new DOMException("stopped by the person", "AbortError"));
-    request.onloadend = () => signal.removeEventListener("abort", stop);
+    request.onabort = () => reject(why);
+    request.onloadend = () => {
+      clearTimeout(patience);
+      signal.removeEventListener("abort", stop);
+      window.removeEventListener("offline", lost);
+    };
     signal.addEventListener("abort", stop);
+    window.addEventListener("offline", lost);
     request.send(body);
   });
 }
