@@ -19,6 +19,7 @@ from social.api.accounts import AccountController, ConnectionController, Platfor
 from social.api.bodies import JsonRequest
 from social.api.callers import Callers, deny_by_default, needs, the_caller, the_somebody
 from social.api.described import Headers
+from social.api.errands import Errands
 from social.api.files import file
 from social.api.headers import Entrance, OnTheWayOut
 from social.api.health import HealthController, Readiness
@@ -35,7 +36,7 @@ from social.api.problems import HANDLERS
 from social.api.publications import PublicationController
 from social.api.repeats import Repeats
 from social.api.sessions import SessionController
-from social.api.uploads import UploadController
+from social.api.uploads import ImportController, UploadController
 from social.api.workspaces import WorkspaceController
 from social.backing import Backing
 from social.people.signin import SignIn
@@ -54,6 +55,7 @@ CONTROLLERS: Sequence[ControllerRouterHandler] = (  # everything under /api/v1
     AccountController,
     MediaController,
     UploadController,
+    ImportController,
     PostController,
     PublicationController,
     HoldController,
@@ -93,6 +95,7 @@ def application(
             "backing": Provide(_backing, sync_to_thread=False),
             "readiness": Provide(_readiness, sync_to_thread=False),
             "signin": Provide(_signin, sync_to_thread=False),
+            "errands": Provide(_errands, sync_to_thread=False),
             "callers": Provide(_callers, sync_to_thread=False),
         },
         middleware=[Entrance(address), Repeats(backing)],
@@ -117,8 +120,9 @@ async def openapi_document(request: Request[Any, Any, State]) -> Response[bytes]
 @asynccontextmanager
 async def _front_desk(app: Litestar) -> AsyncIterator[None]:
     with SignIn.opened(app.state.backing) as signin:
-        app.state.signin, app.state.callers = signin, Callers(signin.tokens)
+        app.state.signin, app.state.callers, app.state.errands = signin, Callers(signin.tokens), Errands()
         yield
+        await app.state.errands.end()
 
 
 def _openapi() -> OpenAPIConfig:
@@ -153,3 +157,8 @@ def _signin(state: State) -> SignIn:
 def _callers(state: State) -> Callers:
     callers: Callers = state.callers
     return callers
+
+
+def _errands(state: State) -> Errands:
+    errands: Errands = state.errands
+    return errands

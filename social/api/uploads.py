@@ -9,15 +9,16 @@ from litestar import Controller, Request, delete, get, post, put
 from litestar.datastructures import State
 from litestar.di import NamedDependency, Provide
 from litestar.params import FromPath, JSONBody
-from litestar.status_codes import HTTP_200_OK, HTTP_204_NO_CONTENT
+from litestar.status_codes import HTTP_200_OK, HTTP_202_ACCEPTED, HTTP_204_NO_CONTENT
 from msgspec import Meta
 
 from social.api.arriving import RawPart, announced, arriving, digest
 from social.api.callers import needs
+from social.api.errands import Errands
 from social.api.media import MediaOut, shown, the_benches
 from social.backing import Backing
 from social.errors import Invalid, Wrong
-from social.media import sending
+from social.media import fetching, sending
 from social.media.benches import Benches
 from social.media.finishing import finish
 from social.media.uploads import LARGEST, Upload
@@ -37,7 +38,9 @@ class UploadIn(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
 
 class UploadOut(msgspec.Struct, kw_only=True):
     """A file on its way. It has the parts 1 to `part_count`, each of `part_bytes` but the last, which has the rest;
-    `parts_there` have arrived. `direct`: they are PUT to addresses of the file storage, and not to this API."""
+    `parts_there` have arrived, and with them `arrived` bytes. `direct`: they are PUT to addresses of the file storage,
+    and not to this API. With a `source` it is fetched from there, and nothing is to be sent: `bytes` is 0 until its
+    server tells how many there are, and `problem` says why no more will come."""
 
     id: str
     name: str
@@ -46,6 +49,9 @@ class UploadOut(msgspec.Struct, kw_only=True):
     part_bytes: int
     part_count: int
     parts_there: list[int]
+    arrived: int
+    source: str | None
+    problem: str | None
     direct: bool
     created_at: datetime
     expires_at: datetime
@@ -63,6 +69,34 @@ class AddressOut(msgspec.Struct, kw_only=True):
     number: int
     url: str
     bytes: int
+
+
+class ImportIn(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
+    """A file on the web."""
+
+    url: Annotated[str, Meta(min_length=1, max_length=4000)]
+
+
+class ImportController(Controller):
+    """Files that are fetched from the web."""
+
+    path = "/imports"
+    tags = ("media",)
+    dependencies = {"benches": Provide(the_benches, sync_to_thread=False)}  # noqa: RUF012 - Litestar's declaration
+
+    @post("/", summary="Fetch a file from the web", guards=[needs("author")], status_code=HTTP_202_ACCEPTED)
+    async def begin(
+        self,
+        data: JSONBody[ImportIn],
+        caller: NamedDependency[Caller],
+        backing: NamedDependency[Backing],
+        benches: NamedDependency[Benches],
+        errands: NamedDependency[Errands],
+    ) -> UploadOut:
+        """It becomes an upload that needs nobody: once it is all there, it is in the library under the same id."""
+        begun = await fetching.begin(caller, data.url, backing)
+        errands.begin(fetching.fetch(begun, backing, benches))
+        return _shown(begun, [], backing)
 
 
 class UploadController(Controller):
@@ -180,6 +214,9 @@ def _shown(upload: Upload, parts: list[int], backing: Backing) -> UploadOut:
         part_bytes=upload.part_bytes,
         part_count=upload.part_count,
         parts_there=parts,
+        arrived=sum(map(upload.size, parts)) if upload.source is None else upload.came,
+        source=upload.source,
+        problem=upload.problem,
         direct=backing.bucket.parts.direct,
         created_at=upload.created_at,
         expires_at=upload.expires_at,

@@ -13,7 +13,7 @@ from social.jobs.tasks import profiles, swept
 from social.publishing import due
 
 PROFILES = 600.0  # seconds between looks for accounts that nobody has read for a day
-SWEEPS = 1800.0  # seconds between looks for files that nobody needs any more; the first one soon
+SWEEPS = 600.0  # seconds between looks for files that nobody needs any more or that were left off; the first one soon
 TIME = 10.0  # seconds between questions what time it is at the database
 JITTER = 0.1  # of a tick, so that instances do not all look at once
 

@@ -7,7 +7,8 @@ import structlog
 from social.accounts.profile import read_again
 from social.backing import Backing
 from social.backing.s3 import BucketError
-from social.media import sweep
+from social.media import fetching, sweep
+from social.media.benches import Benches
 from social.publishing import due
 from social.publishing.reconnect import account_lost
 
@@ -26,9 +27,11 @@ async def profiles(backing: Backing) -> None:
 
 
 async def swept(backing: Backing) -> None:
-    """Throws away what nobody needs any more of files. With the bucket away, the next time does."""
+    """Throws away what nobody needs any more of files, and fetches on what was left off. With the bucket away, the next
+    time does."""
     try:
         await sweep.sweep(backing)
+        await fetching.take_over(backing, Benches())
     except BucketError as error:
         log.warning("sweep.bucket_away", error=error.facts.get("code"))
 

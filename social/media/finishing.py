@@ -40,11 +40,12 @@ async def finish(caller: Caller, upload_id: str, backing: Backing, benches: Benc
     if (media := await _made_already(caller, upload_id)) is not None:
         return media
     upload = await Upload.mine(caller, upload_id)
+    sending.not_fetched(upload)
     token = await upload.finish(backing)
     try:
         async with asyncio.timeout(FINISHING.total_seconds() * 0.8):  # another may take it over afterwards
-            await _put_together(upload, backing)
-            media = await _looked_at(caller, upload, backing, benches)
+            await put_together(upload, backing)
+            media = await looked_at(upload, backing, benches)
     except (Invalid, UnsupportedType, TooLarge):
         await sending.give_up(upload, backing)
         raise
@@ -63,7 +64,7 @@ async def _made_already(caller: Caller, upload_id: str) -> Media | None:
     return media if media.uploaded_by == caller.user_id else None
 
 
-async def _put_together(upload: Upload, backing: Backing) -> None:
+async def put_together(upload: Upload, backing: Backing) -> None:
     """The object under the upload's key, whole. Conflict naming the parts that are missing; Invalid if it is another
     than was sent."""
     stored = await backing.bucket.stat(upload.key)
@@ -91,12 +92,13 @@ def _is_made_of(parts: list[Part], etag: str) -> bool:
     return (digest, count) == (of_parts.hexdigest(), str(len(parts)))
 
 
-async def _looked_at(caller: Caller, upload: Upload, backing: Backing, benches: Benches) -> Media:
+async def looked_at(upload: Upload, backing: Backing, benches: Benches) -> Media:
+    """What the whole object is, now in the workspace in place of the upload. Refusals as of `finish`."""
     async with backing.bucket.reading(upload.key, 0, min(ENOUGH, upload.bytes)) as pieces:
         kind = expected(b"".join([piece async for piece in pieces]))
     if is_video(kind):
         return await _video(upload, kind, backing)
-    return await _picture(caller, upload, backing, benches)
+    return await _picture(upload, backing, benches)
 
 
 async def _video(upload: Upload, kind: VideoKind, backing: Backing) -> Media:
@@ -121,7 +123,7 @@ async def _video(upload: Upload, kind: VideoKind, backing: Backing) -> Media:
     return media
 
 
-async def _picture(caller: Caller, upload: Upload, backing: Backing, benches: Benches) -> Media:
+async def _picture(upload: Upload, backing: Backing, benches: Benches) -> Media:
     """A picture is made ready as any other; the file that came is not kept."""
     if upload.bytes > PICTURE_MOST:
         raise TooLarge(
@@ -131,7 +133,13 @@ async def _picture(caller: Caller, upload: Upload, backing: Backing, benches: Be
     async with AsyncExitStack() as stack:
         pieces = await stack.enter_async_context(backing.bucket.reading(upload.key))
         ready = await stack.enter_async_context(made_ready(pieces, benches, most=PICTURE_MOST))
-        media = ready.media(caller, upload.name, id=upload.id, keys=(upload.clean_key, upload.thumbnail_key))
+        media = ready.media(
+            upload.workspace_id,
+            upload.begun_by,
+            upload.name,
+            id=upload.id,
+            keys=(upload.clean_key, upload.thumbnail_key),
+        )
         await ready.store(media, partial(_replace, upload, media, backing), backing)
     await backing.bucket.delete([upload.key])
     return media

@@ -54,7 +54,7 @@ async def take(
     if announced is not None and announced > MOST:
         raise _too_large(MOST)
     async with made_ready(chunks, benches, most=MOST) as ready:
-        media = ready.media(caller, name)
+        media = ready.media(caller.workspace_id, caller.user_id, name)
 
         async def fits(session: AsyncClientSession) -> None:
             await make_room(caller.workspace_id, media.bytes, backing, session)
@@ -75,13 +75,19 @@ class Ready:
     thumbnail: IO[bytes]
 
     def media(
-        self, caller: Caller, name: str, *, id: PydanticObjectId | None = None, keys: tuple[str, str] | None = None
+        self,
+        workspace_id: PydanticObjectId,
+        uploaded_by: PydanticObjectId,
+        name: str,
+        *,
+        id: PydanticObjectId | None = None,
+        keys: tuple[str, str] | None = None,
     ) -> Media:
-        """It as a document of the caller's workspace. `keys`: where it and its thumbnail are to be, if that is set."""
-        key, thumbnail_key = keys or (new_key(caller.workspace_id), new_key(caller.workspace_id))
+        """It as a document of the workspace. `keys`: where it and its thumbnail are to be, if that is settled."""
+        key, thumbnail_key = keys or (new_key(workspace_id), new_key(workspace_id))
         return Media(
             id=id or PydanticObjectId(),
-            workspace_id=caller.workspace_id,
+            workspace_id=workspace_id,
             name=tidy(name),
             mime=self.made.mime,
             bytes=self.clean.seek(0, 2),
@@ -93,7 +99,7 @@ class Ready:
             thumbnail_mime=self.made.thumbnail_mime,
             placeholder=self.made.placeholder,
             fingerprint=self.sha256,
-            uploaded_by=caller.user_id,
+            uploaded_by=uploaded_by,
         )
 
     async def store(self, media: Media, add: Callable[[], Awaitable[None]], backing: Backing) -> None:

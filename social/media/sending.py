@@ -67,6 +67,8 @@ async def begin(
 
 async def parts_there(upload: Upload, backing: Backing) -> list[Part]:
     """The parts that have arrived as they should be; one of another size counts as missing."""
+    if upload.source is not None:
+        return []
     try:
         found = await backing.bucket.parts.there(upload.key, upload.parts_id)
     except NotFound:  # it was put together already, by one who did not come to tell
@@ -90,6 +92,7 @@ async def take_part(
     Invalid where it is longer than announced, or another than `sha256` says; UnsupportedType where the file begins as
     none that is taken does; Stopped or BucketError. Then there is no such part, or still the one that was there.
     """
+    not_fetched(upload)
     size = _size(upload, number)
     if announced is not None and announced != size:
         raise _not_this_long(number, size, announced)
@@ -109,6 +112,7 @@ async def take_part(
 
 async def addresses(upload: Upload, numbers: Sequence[int], backing: Backing) -> list[str]:
     """Where the client may put these parts itself within the hour. Conflict where they go through us."""
+    not_fetched(upload)
     if not backing.bucket.parts.direct:
         raise Conflict("Here, parts are sent to this server and not to the file storage.")
     sizes = [_size(upload, number) for number in numbers]
@@ -119,6 +123,12 @@ async def addresses(upload: Upload, numbers: Sequence[int], backing: Backing) ->
             for number, size in zip(numbers, sizes, strict=True)
         )
     )
+
+
+def not_fetched(upload: Upload) -> None:
+    """Conflict if it comes from an address by itself."""
+    if upload.source is not None:
+        raise Conflict("This file is fetched from its address; nothing of it is to be sent.")
 
 
 async def give_up(upload: Upload, backing: Backing) -> None:

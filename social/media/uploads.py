@@ -59,6 +59,9 @@ class Upload(OfWorkspace):
     begun_by: PydanticObjectId
     created_at: datetime = Field(default_factory=now)
     expires_at: datetime
+    source: str | None = None  # the address it is fetched from, if it is not sent to us
+    came: int = 0  # bytes of it that were fetched
+    problem: str | None = None  # why no more of it will come, in words
     finisher: Annotated[Finisher | None, stored(Finisher | None)] = None
 
     class Settings:
@@ -68,6 +71,7 @@ class Upload(OfWorkspace):
             IndexModel([("workspace_id", 1), ("begun_by", 1), ("_id", -1)]),
             IndexModel([("expires_at", 1)]),
             IndexModel([("key", 1)]),
+            IndexModel([("problem", 1)], partialFilterExpression={"source": {"$type": "string"}}),
         )
 
     @property
@@ -96,6 +100,24 @@ class Upload(OfWorkspace):
     async def expired(cls, at: datetime, *, most: int) -> list["Upload"]:
         """Those of all workspaces that nobody has gone on with for long."""
         return await cls.find({"expires_at": {"$lte": at}}).limit(most).to_list()
+
+    @classmethod
+    async def left_off(cls, at: datetime, *, most: int) -> list["Upload"]:
+        """Those of all workspaces that are fetched from an address, and that nobody is at."""
+        waiting = await cls.find({"source": {"$type": "string"}, "problem": None}).limit(most).to_list()
+        return [each for each in waiting if each.finisher is None or each.finisher.until <= at]
+
+    async def fetched(self, token: str, **found: Any) -> bool:
+        """Notes what has been found out while it is fetched, and goes on with it; False if it was given up, or another
+        is at it."""
+        until = now() + FINISHING
+        noted = await self.get_pymongo_collection().update_one(
+            self._this() | {"finisher.token": token},
+            {"$set": found | {"finisher.until": until, "expires_at": now() + KEPT}},
+        )
+        for name, value in found.items():
+            setattr(self, name, value)
+        return noted.matched_count == 1
 
     @classmethod
     async def known(cls, keys: Sequence[str]) -> set[str]:
@@ -133,6 +155,11 @@ class Upload(OfWorkspace):
         """Somebody may try again."""
         this = self._this() | {"finisher.token": token}
         await self.get_pymongo_collection().update_one(this, {"$set": {"finisher": None}})
+
+    async def let_go(self, token: str) -> None:
+        """Another may go on with it from now on."""
+        this = self._this() | {"finisher.token": token}
+        await self.get_pymongo_collection().update_one(this, {"$set": {"finisher.until": now()}})
 
     async def forget(self, session: AsyncClientSession | None = None) -> bool:
         """Removes it; False if it is gone already. Its parts are the bucket's."""

@@ -1,5 +1,6 @@
 """Large files through the API: announced, sent in parts, gone on with, put together."""
 
+import asyncio
 import base64
 import hashlib
 import io
@@ -38,7 +39,7 @@ async def test_a_film_comes_in_by_parts_and_is_there_to_be_shown(person: Person,
 
     await send(person, upload, 2, FILM[PART:], headers=digest(FILM[PART:]))
     [seen] = await person.ask("GET", "/uploads")
-    assert seen == {**upload, "parts_there": [2]}
+    assert seen == {**upload, "parts_there": [2], "arrived": len(FILM) - PART}
     problem = await person.ask("POST", f"/uploads/{upload['id']}/media", expect=409)
     assert (problem["missing"], problem["detail"]) == ([1], "1 of 2 parts are missing.")
     await send(person, upload, 1, FILM[:PART], headers=digest(FILM[:PART]))
@@ -124,6 +125,21 @@ async def test_what_is_given_up_is_gone(person: Person, backing: Backing) -> Non
     await person.ask("GET", f"/uploads/{upload['id']}", expect=404)
     await send(person, upload, 2, FILM[PART:], expect=404)
     assert await in_the_bucket(backing, await workspace_of(person)) == []
+
+
+async def test_what_is_to_be_fetched_is_announced_and_says_why_it_does_not_come(person: Person) -> None:
+    await person.ask("POST", "/imports", expect=422, json={"url": "file:///etc/passwd"})
+    begun = await person.ask("POST", "/imports", expect=202, json={"url": "http://127.0.0.1/film.mp4"})
+    assert (begun["name"], begun["source"], begun["part_count"]) == ("film.mp4", "http://127.0.0.1/film.mp4", 0)
+
+    async with asyncio.timeout(20):
+        while (seen := await person.ask("GET", f"/uploads/{begun['id']}"))["problem"] is None:
+            await asyncio.sleep(0.05)
+
+    assert "not on the public internet" in seen["problem"]
+    await send(person, begun, 1, b"x", expect=409)
+    await person.ask("POST", f"/uploads/{begun['id']}/media", expect=409)
+    await person.ask("DELETE", f"/uploads/{begun['id']}")
 
 
 async def test_a_picture_may_come_in_parts_too(person: Person) -> None:

@@ -21,11 +21,6 @@ export function missing(upload: Shape & Pick<UploadOut, "parts_there">): Piece[]
   return Array.from({ length: upload.part_count }, (_, n) => n + 1).filter((number) => !there.has(number)).map((number) => pieceOf(upload, number));
 }
 
-/** How many bytes have arrived. */
-export function arrived(upload: Shape & Pick<UploadOut, "parts_there">): number {
-  return upload.bytes - missing(upload).reduce((sum, { from, to }) => sum + to - from, 0);
-}
-
 /** Whether `file` is the one that `upload` was begun with, as far as a browser tells. */
 export function isOf(file: { name: string; size: number; lastModified: number }, upload: Pick<UploadOut, "name" | "bytes" | "modified_at">): boolean {
   const same = upload.modified_at === null || Date.parse(upload.modified_at) === file.lastModified;

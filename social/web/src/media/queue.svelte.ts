@@ -6,24 +6,41 @@ import { library } from "./library.svelte";
 import { isOf } from "./parts";
 import { Upload } from "./upload.svelte";
 
+const SOON = 1_000; // ms between looks how far the server has come
+
 class Queue {
   all = $state<Upload[]>([]);
 
   #begun = $state.raw<UploadOut[]>([]);
 
+  #again: ReturnType<typeof setTimeout> | undefined;
+
   /** Begun in another tab or before the page was loaded anew: the browser has forgotten which file it was. */
   get begun(): UploadOut[] {
     const ids = new Set(this.all.map(({ id }) => id));
-    return this.#begun.filter(({ id }) => !ids.has(id));
+    return this.#begun.filter(({ id, source }) => source === null && !ids.has(id));
+  }
+
+  /** What the server fetches from the web, and what it could not fetch. */
+  get fetched(): UploadOut[] {
+    return this.#begun.filter(({ source }) => source !== null);
   }
 
   get running(): number {
-    return this.all.filter(({ wrong }) => !wrong).length;
+    return this.all.filter(({ wrong }) => !wrong).length + this.fetched.filter(({ problem }) => !problem).length;
   }
 
-  /** Looks what was begun and is not finished. */
+  /** Looks what was begun and is not finished, and again while something is being fetched. */
   async look(): Promise<void> {
+    clearTimeout(this.#again);
     this.#begun = await calls.all();
+    if (this.fetched.some(({ problem }) => !problem)) this.#again = setTimeout(() => void this.look().catch(() => {}), SOON);
+  }
+
+  /** Has the server fetch the file at `url`. Problem where it is no address. */
+  async fetch(url: string): Promise<void> {
+    this.#begun = [await calls.fetch(url), ...this.#begun];
+    await this.look();
   }
 
   add(files: readonly File[]): void {

@@ -76,6 +76,8 @@ export const uploads = {
     const [address] = await got(api.POST("/api/v1/uploads/{upload_id}/addresses", { params: { path: { upload_id } }, body: { numbers: [number] } }));
     await uploadOutside(address!.url, { method: "PUT", body, progress, signal });
   },
+  /** From the web: it comes by itself. */
+  fetch: (url: string) => got(api.POST("/api/v1/imports", { body: { url } })),
   finish: (upload_id: string) => got(api.POST("/api/v1/uploads/{upload_id}/media", { params: { path: { upload_id } } })),
   giveUp: (upload_id: string) => got(api.DELETE("/api/v1/uploads/{upload_id}", { params: { path: { upload_id } } })),
 };

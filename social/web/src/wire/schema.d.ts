@@ -525,6 +525,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/imports": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Fetch a file from the web */
+        post: operations["ApiV1ImportsBegin"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/posts/{post_id}/plan": {
         parameters: {
             query?: never;
@@ -1069,6 +1086,10 @@ export interface components {
             /** Format: date-time */
             at: string;
         };
+        /** ImportIn */
+        ImportIn: {
+            url: string;
+        };
         /** InvitationIn */
         InvitationIn: {
             role: components["schemas"]["Role"];
@@ -1559,6 +1580,9 @@ export interface components {
             part_bytes: number;
             part_count: number;
             parts_there: number[];
+            arrived: number;
+            source: string | null;
+            problem: string | null;
             direct: boolean;
             /** Format: date-time */
             created_at: string;
@@ -3178,6 +3202,50 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content?: never;
+            };
+            /** @description Bad request syntax or unsupported method */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        status_code: number;
+                        detail: string;
+                        extra?: null | {
+                            [key: string]: unknown;
+                        } | unknown[];
+                    };
+                };
+            };
+        };
+    };
+    ApiV1ImportsBegin: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The id of the workspace to act in, one of yours (`GET /me` lists them). Without it: the one joined first. */
+                "Social-Workspace"?: string;
+                /** @description A key of your own making, such as a UUID, new for every new request. Within 24 hours the same request with the same key happens once: its answer comes again, with the header `Idempotency-Replayed: true`. 409 with `Retry-After` while it is being handled, 422 with another path or body. An answer of 500 and above, 401 or 429 is not kept: then the request may be repeated with the key. */
+                "Idempotency-Key"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ImportIn"];
+            };
+        };
+        responses: {
+            /** @description Request accepted, processing continues off-line */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["UploadOut"];
+                };
             };
             /** @description Bad request syntax or unsupported method */
             400: {

@@ -603,6 +603,11 @@ export const en = {
     other: (name: string, size: number) => `That is another file. This upload was begun with ${name}, ${bytesOf(size)}, as it was then.`,
     discard: (name: string) => `Discard the upload of ${name}`,
     running: (n: number) => s(n, "upload"),
+    fromWeb: "From the web",
+    address: "Address of the picture or video",
+    addressHint: "The file itself, not the page that shows it.",
+    fetch: "Fetch it",
+    fetching: (arrived: number, size: number) => (size ? `${bytesOf(arrived)} of ${bytesOf(size)} fetched` : `${bytesOf(arrived)} fetched`),
   },
 
   settings: {
