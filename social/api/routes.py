@@ -27,7 +27,7 @@ from social.api.holds import HoldController
 from social.api.invitations import InvitationController
 from social.api.lateness import LatenessController
 from social.api.live import LiveController
-from social.api.media import MediaController
+from social.api.media import LibraryController, MediaController
 from social.api.members import MemberController
 from social.api.metrics import metrics
 from social.api.people import PeopleController
@@ -37,7 +37,7 @@ from social.api.publications import PublicationController
 from social.api.repeats import Repeats
 from social.api.sessions import SessionController
 from social.api.uploads import ImportController, UploadController
-from social.api.workspaces import WorkspaceController
+from social.api.workspaces import ReachabilityController, WorkspaceController
 from social.backing import Backing
 from social.people.signin import SignIn
 
@@ -48,12 +48,14 @@ CONTROLLERS: Sequence[ControllerRouterHandler] = (  # everything under /api/v1
     PeopleController,
     SessionController,
     WorkspaceController,
+    ReachabilityController,
     MemberController,
     InvitationController,
     PlatformController,
     ConnectionController,
     AccountController,
     MediaController,
+    LibraryController,
     UploadController,
     ImportController,
     PostController,

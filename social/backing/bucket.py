@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Iterable
 from contextlib import AsyncExitStack, asynccontextmanager
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import IO, Any, Self
 
@@ -25,6 +26,13 @@ class Stored(msgspec.Struct, frozen=True, kw_only=True):
     etag: str
 
 
+class Listed(msgspec.Struct, frozen=True, kw_only=True):
+    """An object in a list."""
+
+    key: str
+    stored_at: datetime
+
+
 class Bucket:
     """One bucket. Every method raises BucketError when the server is away, slow or refuses."""
 
@@ -32,6 +40,7 @@ class Bucket:
         self._client = client
         self._name = settings.s3_bucket
         self._endpoint = settings.s3_endpoint
+        self._public = public
         self.parts = Parts(client, settings.s3_bucket, public)
 
     @classmethod
@@ -108,6 +117,29 @@ class Bucket:
             found = await self._client.get_object(Bucket=self._name, Key=key, **part)
         async with found["Body"] as body:
             yield self._pieces(body)
+
+    async def address(self, key: str, *, mime: str, lasts: timedelta) -> str:
+        """Where anybody may read the object for so long. Only where browsers reach the bucket (`parts.direct`)."""
+        assert self._public is not None
+        with told():
+            address: str = await self._public.generate_presigned_url(
+                "get_object",
+                Params={"Bucket": self._name, "Key": key, "ResponseContentType": mime},
+                ExpiresIn=int(lasts.total_seconds()),
+            )
+        return address
+
+    async def listed(self, prefix: str) -> AsyncIterator[Listed]:
+        """Every object whose key begins with `prefix`, a thousand at a time."""
+        more: dict[str, Any] = {}
+        while True:
+            with told():
+                page = await self._client.list_objects_v2(Bucket=self._name, Prefix=prefix, **more)
+            for each in page.get("Contents", ()):
+                yield Listed(key=each["Key"], stored_at=each["LastModified"])
+            if not page.get("IsTruncated"):
+                return
+            more = {"ContinuationToken": page["NextContinuationToken"]}
 
     async def delete(self, keys: Iterable[str]) -> None:
         """Removes the objects; one that is not there is as good as removed."""

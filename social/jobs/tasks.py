@@ -9,7 +9,7 @@ from social.backing import Backing
 from social.backing.s3 import BucketError
 from social.media import fetching, sweep
 from social.media.benches import Benches
-from social.publishing import due
+from social.publishing import due, originals
 from social.publishing.reconnect import account_lost
 
 log = structlog.get_logger()
@@ -32,6 +32,7 @@ async def swept(backing: Backing) -> None:
     try:
         await sweep.sweep(backing)
         await fetching.take_over(backing, Benches())
+        await originals.drop_originals(backing)
     except BucketError as error:
         log.warning("sweep.bucket_away", error=error.facts.get("code"))
 

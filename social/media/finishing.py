@@ -115,6 +115,7 @@ async def _video(upload: Upload, kind: VideoKind, backing: Backing) -> Media:
         width=0,
         height=0,
         animated=False,
+        kind="video",
         key=upload.key,
         fingerprint=_fingerprint(upload, stored),
         uploaded_by=upload.begun_by,

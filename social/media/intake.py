@@ -94,6 +94,7 @@ class Ready:
             width=self.made.width,
             height=self.made.height,
             animated=self.made.animated,
+            kind="animation" if self.made.animated else "picture",
             key=key,
             thumbnail_key=thumbnail_key,
             thumbnail_mime=self.made.thumbnail_mime,

@@ -19,6 +19,7 @@ from social.moments import now
 
 PURPOSE = "media link"
 NO_THUMBNAIL = "/film.svg"  # of the web client's
+OUTSIDE = timedelta(hours=12)  # for a platform to fetch a file
 STABLE = timedelta(hours=12)  # a picture keeps its address this long, so that browsers find it in their cache
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 FORM = re.compile(r"([A-Za-z0-9_-]{1,2000})\.([0-9a-f]{64})", re.ASCII)
@@ -43,7 +44,22 @@ def link(media: Media, what: Literal["file", "thumbnail"], backing: Backing) -> 
     if what == "thumbnail" and not media.thumbnail_key:
         return NO_THUMBNAIL
     key, mime = (media.key, media.mime) if what == "file" else (media.thumbnail_key, media.thumbnail_mime)
-    opened = Opened(expires=_expiry(now()), key=key, mime=mime, name=_called(media.name, mime))
+    return signed(Opened(expires=_expiry(now()), key=key, mime=mime, name=_called(media.name, mime)), backing)
+
+
+async def outside(key: str, mime: str, name: str, backing: Backing) -> str:
+    """The whole address at which a platform that fetches by itself gets the object `key`, for half a day to a day.
+
+    At the file storage itself where others reach it, and else on our own host.
+    """
+    if backing.bucket.parts.direct:
+        return await backing.bucket.address(key, mime=mime, lasts=OUTSIDE)
+    path = signed(Opened(expires=_expiry(now()), key=key, mime=mime, name=_called(name, mime)), backing)
+    return backing.settings.public_url + path
+
+
+def signed(opened: Opened, backing: Backing) -> str:
+    """The path, on our host, that leads to it."""
     said = base64.urlsafe_b64encode(msgspec.json.encode(opened)).decode().rstrip("=")
     return f"/m/{said}.{backing.vault.signature(PURPOSE, said)}"
 

@@ -15,6 +15,7 @@ from social.backing import Backing
 from social.backing.mongo import BSON_ENCODERS, as_bson, stored
 from social.backing.owner import Owner
 from social.errors import Conflict, NotFound
+from social.media.documents import keys_known
 from social.moments import now
 from social.people.roles import Caller
 from social.people.workspaces import OfWorkspace
@@ -71,6 +72,8 @@ class Upload(OfWorkspace):
             IndexModel([("workspace_id", 1), ("begun_by", 1), ("_id", -1)]),
             IndexModel([("expires_at", 1)]),
             IndexModel([("key", 1)]),
+            IndexModel([("clean_key", 1)]),
+            IndexModel([("thumbnail_key", 1)]),
             IndexModel([("problem", 1)], partialFilterExpression={"source": {"$type": "string"}}),
         )
 
@@ -122,8 +125,7 @@ class Upload(OfWorkspace):
     @classmethod
     async def known(cls, keys: Sequence[str]) -> set[str]:
         """Which of these keys in the bucket belong to an upload."""
-        found = cls.get_pymongo_collection().find({"key": {"$in": list(keys)}}, {"key": 1})
-        return {each["key"] async for each in found}
+        return await keys_known(cls, ("key", "clean_key", "thumbnail_key"), keys)
 
     async def touch(self) -> None:
         """It is gone on with."""

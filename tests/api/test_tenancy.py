@@ -99,6 +99,7 @@ REQUESTS: list[tuple[str, str, Json | None]] = [
     ("POST", "/connections/{found_id}/account", None),
     ("DELETE", "/connections/{found_id}", None),
     ("GET", "/media/{media_id}", None),
+    ("GET", "/media/{media_id}/posts", None),
     ("PATCH", "/media/{media_id}", {"alt": "mine now"}),
     ("DELETE", "/media/{media_id}", None),
     ("GET", "/uploads/{upload_id}", None),

@@ -1,4 +1,5 @@
 import { describe, expect, test } from "vitest";
+import { towards } from "../src/media/grid";
 import { isOf, missing, Pace } from "../src/media/parts";
 
 const upload = { bytes: 25, part_bytes: 10, part_count: 3, parts_there: [] as number[] };
@@ -42,5 +43,17 @@ describe("the pace", () => {
     expect(pace.speed).toBe(2_000);
     pace.restart();
     expect(pace.speed).toBeUndefined();
+  });
+});
+
+describe("arrow keys in the library", () => {
+  test("stay within the grid", () => {
+    expect(towards("ArrowRight", 0, 5, 3)).toBe(1);
+    expect(towards("ArrowDown", 1, 5, 3)).toBe(4);
+    expect(towards("ArrowDown", 2, 5, 3)).toBe(2);
+    expect(towards("ArrowUp", 4, 5, 3)).toBe(1);
+    expect(towards("ArrowLeft", 0, 5, 3)).toBe(0);
+    expect(towards("End", 0, 5, 3)).toBe(4);
+    expect(towards("a", 0, 5, 3)).toBeUndefined();
   });
 });

@@ -1,7 +1,9 @@
 /** What is being uploaded, on whatever page one looks meanwhile; and what was begun before and waits for its file. */
 
-import { uploads as calls } from "../wire/calls";
+import { toasts } from "../frame/toasts.svelte";
+import { media as files, uploads as calls } from "../wire/calls";
 import type { MediaOut, UploadOut } from "../wire/types";
+import { w } from "../words";
 import { library } from "./library.svelte";
 import { isOf } from "./parts";
 import { Upload } from "./upload.svelte";
@@ -43,8 +45,8 @@ class Queue {
     await this.look();
   }
 
-  add(files: readonly File[]): void {
-    for (const file of files) {
+  add(chosen: readonly File[]): void {
+    for (const file of chosen) {
       this.all.push(new Upload(file));
       void this.run(this.all.at(-1)!);
     }
@@ -75,6 +77,7 @@ class Queue {
 
   #done(upload: Upload, stored: MediaOut): void {
     library.take(stored);
+    files.read(stored.id).then(({ name, copies }) => copies.length && toasts.say(w.media.already(name), { kind: "info" }), () => {});
     this.all = this.all.filter((each) => each !== upload);
     this.#begun = this.#begun.filter(({ id }) => id !== upload.id);
   }

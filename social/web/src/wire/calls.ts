@@ -1,7 +1,10 @@
 /** Every call the client makes, by noun: the only file that knows paths. Each may raise Problem and Unreachable. */
 
 import { anyone, api, got, upload, uploadOutside } from "./api";
-import type { AcceptanceIn, AccountOut, HoldIn, Lateness, MediaOut, PlanIn, PostIn, PostOut, PublicationState, Realm, Role, SetupIn, WhenIn } from "./types";
+import type { AcceptanceIn, AccountOut, HoldIn, Lateness, MediaKind, MediaOut, PlanIn, PostIn, PostOut, PublicationState, Realm, Role, SetupIn, WhenIn } from "./types";
+
+/** Which files somebody looks for; what is left out does not matter. */
+export interface Wanted { text?: string; kind?: MediaKind; tag?: string; since?: string; copied?: boolean }
 
 type Progress = (bytes: number) => void;
 
@@ -52,14 +55,17 @@ export const accounts = {
 };
 
 export const media = {
-  page: (cursor: string | null) => got(api.GET("/api/v1/media", { params: { query: { cursor, limit: 48 } } })),
+  page: (wanted: Wanted, cursor: string | null) => got(api.GET("/api/v1/media", { params: { query: { ...wanted, cursor, limit: 48 } } })),
+  library: () => got(api.GET("/api/v1/library")),
+  uses: (media_id: string) => got(api.GET("/api/v1/media/{media_id}/posts", { params: { path: { media_id } } })),
   read: (media_id: string) => got(api.GET("/api/v1/media/{media_id}", { params: { path: { media_id } } })),
   add: (file: File, progress: Progress, signal: AbortSignal) =>
     upload(`/api/v1/media?name=${encodeURIComponent(file.name || "picture")}`, {
       method: "POST", body: file, headers: { "content-type": file.type || "application/octet-stream" }, progress, signal,
     }) as Promise<MediaOut>,
-  describe: (media_id: string, alt: string) => got(api.PATCH("/api/v1/media/{media_id}", { params: { path: { media_id } }, body: { alt } })),
-  remove: (media_id: string) => got(api.DELETE("/api/v1/media/{media_id}", { params: { path: { media_id } } })),
+  describe: (media_id: string, body: { alt: string; name: string; tags: string[] }) => got(api.PATCH("/api/v1/media/{media_id}", { params: { path: { media_id } }, body })),
+  /** Done even if the page is being left. */
+  remove: (media_id: string) => got(api.DELETE("/api/v1/media/{media_id}", { params: { path: { media_id } }, keepalive: true })),
 };
 
 export const uploads = {
@@ -117,7 +123,8 @@ export const publications = {
 
 export const workspace = {
   settings: () => got(api.GET("/api/v1/workspace/settings")),
-  change: (body: { lateness: Lateness }) => got(api.PUT("/api/v1/workspace/settings", { body })),
+  reach: () => got(api.POST("/api/v1/reachability")),
+  change: (body: { lateness?: Lateness; originals?: "keep" | "drop" }) => got(api.PUT("/api/v1/workspace/settings", { body })),
 };
 
 export const holds = {

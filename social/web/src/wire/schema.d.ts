@@ -127,6 +127,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/reachability": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Can our files be fetched? */
+        post: operations["ApiV1ReachabilityCheck"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/members/{user_id}/role": {
         parameters: {
             query?: never;
@@ -427,11 +444,45 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** All pictures */
+        /** All pictures and videos */
         get: operations["ApiV1MediaList"];
         put?: never;
         /** Upload a picture */
         post: operations["ApiV1MediaUpload"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/media/{media_id}/posts": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Which posts show it */
+        get: operations["ApiV1MediaMediaIdPostsUses"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/library": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What the library holds */
+        get: operations["ApiV1LibraryRead"];
+        put?: never;
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -1003,6 +1054,28 @@ export interface components {
             /** Format: date-time */
             expires_at: string;
         };
+        /** FileOut */
+        FileOut: {
+            id: string;
+            name: string;
+            mime: string;
+            bytes: number;
+            width: number;
+            height: number;
+            /** @enum {string} */
+            kind: "picture" | "animation" | "video";
+            animated: boolean;
+            alt: string;
+            tags: string[];
+            dropped: boolean;
+            url: string;
+            thumbnail_url: string;
+            placeholder: string;
+            /** Format: date-time */
+            created_at: string;
+            copies: string[];
+            uses: number;
+        };
         /** FoundOut */
         FoundOut: {
             id: string;
@@ -1125,6 +1198,14 @@ export interface components {
             then: "send" | "ask" | "miss";
             minutes?: number | null;
         };
+        /** LibraryOut */
+        LibraryOut: {
+            files: number;
+            used: number;
+            coming: number;
+            room: number | null;
+            tags: string[];
+        };
         /** LimitsOut */
         LimitsOut: {
             text: number;
@@ -1176,7 +1257,9 @@ export interface components {
         };
         /** MediaEdit */
         MediaEdit: {
-            alt: string;
+            alt?: string;
+            name?: string;
+            tags?: string[];
         };
         /** MediaOut */
         MediaOut: {
@@ -1186,8 +1269,12 @@ export interface components {
             bytes: number;
             width: number;
             height: number;
+            /** @enum {string} */
+            kind: "picture" | "animation" | "video";
             animated: boolean;
             alt: string;
+            tags: string[];
+            dropped: boolean;
             url: string;
             thumbnail_url: string;
             placeholder: string;
@@ -1231,9 +1318,9 @@ export interface components {
             items: components["schemas"]["AccountOut"][];
             next: string | null;
         };
-        /** Page[MediaOut] */
-        "Page_social.api.media.MediaOut_": {
-            items: components["schemas"]["MediaOut"][];
+        /** Page[FileOut] */
+        "Page_social.api.media.FileOut_": {
+            items: components["schemas"]["FileOut"][];
             next: string | null;
         };
         /** Page[PostOut] */
@@ -1474,6 +1561,11 @@ export interface components {
             hour: components["schemas"]["Percentiles"];
             day: components["schemas"]["Percentiles"];
         };
+        /** Reach */
+        Reach: {
+            address: string;
+            problem: string | null;
+        };
         /** ReadingIn */
         ReadingIn: {
             token: string;
@@ -1589,6 +1681,14 @@ export interface components {
             /** Format: date-time */
             expires_at: string;
         };
+        /** UseOut */
+        UseOut: {
+            id: string;
+            text: string;
+            /** @enum {string} */
+            state: "draft" | "planned" | "sending" | "held" | "failed" | "partly" | "online" | "cancelled" | "missed";
+            due_at: string | null;
+        };
         /** UserOut */
         UserOut: {
             id: string;
@@ -1646,6 +1746,11 @@ export interface components {
              */
             by?: "time" | "person";
         };
+        /** WorkspaceChange */
+        WorkspaceChange: {
+            lateness?: components["schemas"]["Lateness"];
+            originals?: "keep" | "drop";
+        };
         /** WorkspaceOut */
         WorkspaceOut: {
             id: string;
@@ -1655,6 +1760,8 @@ export interface components {
         /** WorkspaceSettings */
         WorkspaceSettings: {
             lateness: components["schemas"]["Lateness"];
+            /** @enum {string} */
+            originals: "keep" | "drop";
         };
         /** Wrong */
         Wrong: {
@@ -2011,7 +2118,7 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "application/json": components["schemas"]["WorkspaceSettings"];
+                "application/json": components["schemas"]["WorkspaceChange"];
             };
         };
         responses: {
@@ -2037,6 +2144,31 @@ export interface operations {
                             [key: string]: unknown;
                         } | unknown[];
                     };
+                };
+            };
+        };
+    };
+    ApiV1ReachabilityCheck: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The id of the workspace to act in, one of yours (`GET /me` lists them). Without it: the one joined first. */
+                "Social-Workspace"?: string;
+                /** @description A key of your own making, such as a UUID, new for every new request. Within 24 hours the same request with the same key happens once: its answer comes again, with the header `Idempotency-Replayed: true`. 409 with `Retry-After` while it is being handled, 422 with another path or body. An answer of 500 and above, 401 or 429 is not kept: then the request may be repeated with the key. */
+                "Idempotency-Key"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Reach"];
                 };
             };
         };
@@ -2753,7 +2885,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["MediaOut"];
+                    "application/json": components["schemas"]["FileOut"];
                 };
             };
             /** @description Bad request syntax or unsupported method */
@@ -2835,7 +2967,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["MediaOut"];
+                    "application/json": components["schemas"]["FileOut"];
                 };
             };
             /** @description Bad request syntax or unsupported method */
@@ -2858,6 +2990,12 @@ export interface operations {
     ApiV1MediaList: {
         parameters: {
             query?: {
+                text?: string;
+                kind?: "picture" | "animation" | "video" | null;
+                tag?: string | null;
+                since?: string | null;
+                until?: string | null;
+                copied?: boolean;
                 cursor?: string | null;
                 limit?: number;
             };
@@ -2876,7 +3014,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Page_social.api.media.MediaOut_"];
+                    "application/json": components["schemas"]["Page_social.api.media.FileOut_"];
                 };
             };
             /** @description Bad request syntax or unsupported method */
@@ -2939,6 +3077,69 @@ export interface operations {
                             [key: string]: unknown;
                         } | unknown[];
                     };
+                };
+            };
+        };
+    };
+    ApiV1MediaMediaIdPostsUses: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The id of the workspace to act in, one of yours (`GET /me` lists them). Without it: the one joined first. */
+                "Social-Workspace"?: string;
+            };
+            path: {
+                media_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["UseOut"][];
+                };
+            };
+            /** @description Bad request syntax or unsupported method */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        status_code: number;
+                        detail: string;
+                        extra?: null | {
+                            [key: string]: unknown;
+                        } | unknown[];
+                    };
+                };
+            };
+        };
+    };
+    ApiV1LibraryRead: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The id of the workspace to act in, one of yours (`GET /me` lists them). Without it: the one joined first. */
+                "Social-Workspace"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LibraryOut"];
                 };
             };
         };

@@ -31,6 +31,10 @@ export type HoldOut = Schemas["HoldOut"];
 export type HoldIn = Partial<Schemas["HoldIn"]>;
 
 export type MediaOut = Schemas["MediaOut"];
+export type FileOut = Schemas["FileOut"];
+export type MediaKind = MediaOut["kind"];
+export type LibraryOut = Schemas["LibraryOut"];
+export type UseOut = Schemas["UseOut"];
 export type UploadOut = Schemas["UploadOut"];
 export type AttachedOut = Schemas["AttachedOut"];
 
