@@ -54,10 +54,14 @@ class Written(msgspec.Struct, frozen=True, kw_only=True):
 
     def files(self) -> list[tuple[str, str]]:
         """Every file it shows anywhere: where (a pointer) and its id."""
+        return [(at, each.id) for at, each in self.attached()]
+
+    def attached(self) -> list[tuple[str, Attached]]:
+        """The same with what is said of the file there."""
         threads = [("", self.thread)] + [(f"/variants/{key}", each.thread or ()) for key, each in self.variants.items()]
         lists = [("", self.media)] + [(f"/variants/{key}", each.media or ()) for key, each in self.variants.items()]
         lists += [(f"{at}/thread/{number}", part.media) for at, parts in threads for number, part in enumerate(parts)]
-        return [(f"{at}/media/{number}", each.id) for at, media in lists for number, each in enumerate(media)]
+        return [(f"{at}/media/{number}", each) for at, media in lists for number, each in enumerate(media)]
 
 
 class Post(OfWorkspace):

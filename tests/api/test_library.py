@@ -11,6 +11,7 @@ from tests.media import awkward
 from tests.media.test_uploads import film
 from tests.pictures import jpeg
 from tests.servers.product import Person
+from tests.servers.sandbox import Sandbox
 
 Json = dict[str, Any]
 
@@ -84,6 +85,25 @@ async def test_a_file_says_which_posts_show_it(person: Person) -> None:
 
     assert use == {"id": draft["id"], "text": "x" * 120, "state": "draft", "due_at": None}
     assert (await person.ask("GET", f"/media/{media['id']}"))["uses"] == 1
+
+
+async def test_what_a_planned_post_says_of_a_file_stays_with_it_unless_somebody_said_something(
+    person: Person, sandbox: Sandbox
+) -> None:
+    account = await person.connect(sandbox)
+    silent, described = await person.upload(jpeg()), await person.upload(jpeg(40, 30))
+    await person.ask("PATCH", f"/media/{described['id']}", json={"alt": "of its own"})
+    shown = ({"id": silent["id"], "alt": "a gradient"}, {"id": described["id"], "alt": "in this post"})
+    draft = await person.write("look", account["id"], media=shown)
+    assert (await person.ask("GET", f"/media/{silent['id']}"))["alt"] == ""
+
+    await person.plan(draft, at="2031-01-01T00:00:00Z")
+
+    assert (await person.ask("GET", f"/media/{silent['id']}"))["alt"] == "a gradient"
+    assert (await person.ask("GET", f"/media/{described['id']}"))["alt"] == "of its own"
+    assert await found(person, text="gradient") == ["picture.jpg"]
+    again = await person.write("look again", account["id"], media=({"id": silent["id"]},))
+    assert again["media"][0]["alt"] == "a gradient"
 
 
 async def test_the_library_says_what_it_holds(person: Person, backing: Backing) -> None:
