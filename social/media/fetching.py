@@ -21,9 +21,10 @@ from social.errors import Conflict, Invalid, NotFound, Refused, TooLarge
 from social.media.arriving import new_key, tidy
 from social.media.benches import Benches
 from social.media.finishing import looked_at
-from social.media.kinds import ENOUGH, expected
+from social.media.kinds import ENOUGH
 from social.media.sending import OPEN_MOST
 from social.media.storage import make_room
+from social.media.taken import expected
 from social.media.uploads import KEPT, LARGEST, BeingFinished, Upload, part_bytes
 from social.moments import now
 from social.people.roles import Caller

@@ -15,12 +15,13 @@ from social.backing import Backing
 from social.backing.bucket import Stored
 from social.backing.parts import Part
 from social.backing.s3 import BucketError
-from social.errors import Conflict, Invalid, NotFound, TooLarge, UnsupportedType
+from social.errors import Conflict, Invalid, NotFound, TooLarge, Unavailable, UnsupportedType
 from social.media import sending
 from social.media.benches import Benches
 from social.media.documents import Media
 from social.media.intake import made_ready
-from social.media.kinds import ENOUGH, VIDEO_MIMES, VideoKind, expected, is_video
+from social.media.kinds import ENOUGH, VideoKind
+from social.media.taken import VIDEO_MIMES, expected, is_video
 from social.media.uploads import FINISHING, Upload
 from social.people.roles import Caller
 
@@ -49,6 +50,9 @@ async def finish(caller: Caller, upload_id: str, backing: Backing, benches: Benc
     except (Invalid, UnsupportedType, TooLarge):
         await sending.give_up(upload, backing)
         raise
+    except TimeoutError:
+        await upload.unfinish(token)
+        raise Unavailable("The file storage takes too long with this file. Please try again.", retry_after=10) from None
     except BaseException:
         await asyncio.shield(upload.unfinish(token))
         raise

@@ -25,9 +25,10 @@ from social.errors import Invalid, TooLarge, Unavailable, UnsupportedType
 from social.media.arriving import new_key, steady, tidy
 from social.media.benches import NO_ROOM, Benches
 from social.media.documents import Media
-from social.media.kinds import ENOUGH, Kind, expected, is_video
+from social.media.kinds import ENOUGH, Kind
 from social.media.outcomes import Made
 from social.media.storage import make_room
+from social.media.taken import expected, is_video
 from social.people.roles import Caller
 
 log = structlog.get_logger()

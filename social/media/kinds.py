@@ -7,9 +7,6 @@ import codecs
 from typing import Literal
 
 import filetype
-from typing_extensions import TypeIs
-
-from social.errors import UnsupportedType
 
 Kind = Literal["jpeg", "png", "webp", "gif", "heic", "avif"]
 
@@ -17,14 +14,8 @@ VideoKind = Literal["mp4", "mov", "webm", "mkv"]
 
 ENOUGH = 4096  # bytes from the start that `kind_of` and `called` look at
 TAKEN = "JPEG, PNG, WebP, GIF, HEIC and AVIF"
-TAKEN_VIDEOS = "MP4, MOV, WebM and MKV"
-VIDEO_MIMES: dict[VideoKind, str] = {
-    "mp4": "video/mp4", "mov": "video/quicktime", "webm": "video/webm", "mkv": "video/x-matroska",
-}  # fmt: skip
-SUFFIXES = {  # of what we hand out
-    "image/jpeg": ".jpg", "image/png": ".png", "image/webp": ".webp", "image/gif": ".gif",
-    "video/mp4": ".mp4", "video/quicktime": ".mov", "video/webm": ".webm", "video/x-matroska": ".mkv",
-}  # fmt: skip
+VIDEOS_TAKEN = "MP4, MOV, WebM and MKV"
+SUFFIXES = {"image/jpeg": ".jpg", "image/png": ".png", "image/webp": ".webp", "image/gif": ".gif"}  # what we hand out
 
 HEIC_BRANDS = frozenset({b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1"})
 AVIF_BRANDS = frozenset({b"avif", b"avis"})
@@ -81,21 +72,6 @@ def video_kind_of(head: bytes) -> VideoKind | None:
     if head[8:12] == MOV_BRAND:
         return "mov"
     return "mp4" if brands & MP4_BRANDS else None
-
-
-def is_video(kind: Kind | VideoKind) -> TypeIs[VideoKind]:
-    """Whether it is one."""
-    return kind in VIDEO_MIMES
-
-
-def expected(head: bytes) -> Kind | VideoKind:
-    """The kind of picture or video that begins with `head`. UnsupportedType, in words, for what is neither."""
-    kind = kind_of(head) or video_kind_of(head)
-    if kind is None:
-        raise UnsupportedType(
-            f"This is {called(head)}. Pictures can be {TAKEN}; videos {TAKEN_VIDEOS}.", taken=TAKEN, videos=TAKEN_VIDEOS
-        )
-    return kind
 
 
 def called(head: bytes) -> str:

@@ -17,8 +17,9 @@ from social.backing.parts import Part
 from social.backing.s3 import BucketError
 from social.errors import Conflict, Invalid, NotFound, Refused, TooLarge, Wrong
 from social.media.arriving import Stopped, new_key, steady, tidy
-from social.media.kinds import ENOUGH, expected
+from social.media.kinds import ENOUGH
 from social.media.storage import make_room
+from social.media.taken import expected
 from social.media.uploads import KEPT, LARGEST, Upload, part_bytes
 from social.moments import now
 from social.people.roles import Caller
@@ -132,8 +133,9 @@ def not_fetched(upload: Upload) -> None:
 
 
 async def give_up(upload: Upload, backing: Backing) -> None:
-    """Removes it and everything that has come of it."""
-    await upload.forget()
+    """Removes it and everything that has come of it; nothing where it was finished, or given up, just before."""
+    if not await upload.forget():
+        return
     await backing.bucket.parts.give_up(upload.key, upload.parts_id)
     await backing.bucket.delete([upload.key, upload.clean_key, upload.thumbnail_key])
     log.info("upload.given_up", upload=str(upload.id))

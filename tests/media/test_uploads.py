@@ -246,6 +246,19 @@ async def test_what_is_given_up_leaves_nothing(
         await finishing.finish(caller, str(upload.id), backing, benches)
 
 
+async def test_who_gives_up_what_was_just_finished_takes_nothing_away(
+    backing: Backing, benches: Benches, caller: Caller, send: Send, stored: Stored
+) -> None:
+    file = film(1000)
+    upload = await sending.begin(caller, "film.mp4", len(file), backing)
+    await send(upload, 1, file)
+    media = await finishing.finish(caller, str(upload.id), backing, benches)
+
+    await sending.give_up(upload, backing)  # as it was read before
+
+    assert await stored(media.key) == file
+
+
 async def test_it_is_its_beginners_own(backing: Backing, benches: Benches, caller: Caller) -> None:
     upload = await sending.begin(caller, "film.mp4", 1000, backing)
     colleague = msgspec.structs.replace(caller, user_id=PydanticObjectId())
