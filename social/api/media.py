@@ -146,10 +146,10 @@ class MediaController(Controller):
         backing: NamedDependency[Backing],
         benches: NamedDependency[Benches],
         name: FromQuery[str] = "",
-    ) -> MediaOut:
+    ) -> FileOut:
         """The body is the file itself. What it is, is told by its content; where it was taken is removed from it."""
         media = await take(caller, name, arriving(request), backing, benches, announced=announced(request))
-        return shown(media, backing)
+        return (await listed(caller, [media], backing))[0]
 
     @get("/", summary="All pictures and videos", guards=[needs("viewer")])
     async def list(
@@ -176,14 +176,14 @@ class MediaController(Controller):
             fingerprints=await Media.copied(caller) if copied else None,
         )
         found = await Media.page(caller, wanted, before=after_id(cursor), limit=limit + 1)
-        return page(found, limit, lambda each: each.id, await _listed(caller, found[:limit], backing))
+        return page(found, limit, lambda each: each.id, await listed(caller, found[:limit], backing))
 
     @get("/{media_id:str}", summary="One picture", guards=[needs("viewer")])
     async def read(
         self, media_id: FromPath[str], caller: NamedDependency[Caller], backing: NamedDependency[Backing]
     ) -> FileOut:
         """With fresh addresses of its files."""
-        return (await _listed(caller, [await Media.found(caller, media_id)], backing))[0]
+        return (await listed(caller, [await Media.found(caller, media_id)], backing))[0]
 
     @get("/{media_id:str}/posts", summary="Which posts show it", guards=[needs("viewer")])
     async def uses(self, media_id: FromPath[str], caller: NamedDependency[Caller]) -> Uses:
@@ -217,7 +217,7 @@ class MediaController(Controller):
             name=None if data.name is UNSET else tidy(data.name),
             tags=None if data.tags is UNSET else tidy_tags(data.tags),
         )
-        return (await _listed(caller, [media], backing))[0]
+        return (await listed(caller, [media], backing))[0]
 
     @delete("/{media_id:str}", summary="Remove a picture", guards=[needs("author")])
     async def remove(
@@ -254,8 +254,8 @@ async def _states(caller: Caller, posts: Sequence[Post]) -> dict[PydanticObjectI
     return found
 
 
-async def _listed(caller: Caller, files: Sequence[Media], backing: Backing) -> list[FileOut]:
-    """Two more queries for the whole page."""
+async def listed(caller: Caller, files: Sequence[Media], backing: Backing) -> list[FileOut]:
+    """Files as the library shows them: two more queries for a whole page."""
     ids = [each.id for each in files if each.id is not None]
     copies, uses = await Media.copies(caller, files), await Post.uses(caller, ids)
     return [

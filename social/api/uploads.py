@@ -15,7 +15,7 @@ from msgspec import Meta
 from social.api.arriving import RawPart, announced, arriving, digest
 from social.api.callers import needs
 from social.api.errands import Errands
-from social.api.media import MediaOut, shown, the_benches
+from social.api.media import FileOut, listed, the_benches
 from social.backing import Backing
 from social.errors import Invalid, Wrong
 from social.media import fetching, sending
@@ -180,10 +180,10 @@ class UploadController(Controller):
         caller: NamedDependency[Caller],
         backing: NamedDependency[Backing],
         benches: NamedDependency[Benches],
-    ) -> MediaOut:
+    ) -> FileOut:
         """Puts it together and into the library, under the upload's id. 409 with the `missing` parts while there are
         any; asked again, it answers the same."""
-        return shown(await finish(caller, upload_id, backing, benches), backing)
+        return (await listed(caller, [await finish(caller, upload_id, backing, benches)], backing))[0]
 
     @delete("/{upload_id:str}", summary="Give it up", guards=[needs("author")])
     async def give_up(

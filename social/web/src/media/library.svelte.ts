@@ -4,7 +4,7 @@ import { toasts } from "../frame/toasts.svelte";
 import { sayError } from "../look/errors";
 import { media as calls, type Wanted } from "../wire/calls";
 import { line } from "../wire/live.svelte";
-import type { FileOut, LibraryOut, MediaOut } from "../wire/types";
+import type { FileOut, LibraryOut } from "../wire/types";
 import { w } from "../words";
 
 const UNDONE = 10_000; // ms in which a deletion can be taken back: it is made only then
@@ -71,11 +71,9 @@ class Library {
     this.next = page.next;
   }
 
-  /** What has just come; how often it is there and used is read soon. */
-  take(file: MediaOut | FileOut): void {
-    const taken = { copies: [], uses: 0, ...file };
+  take(file: FileOut): void {
     const known = this.#read.some(({ id }) => id === file.id);
-    this.#read = known ? this.#read.map((each) => (each.id === file.id ? taken : each)) : [taken, ...this.#read];
+    this.#read = known ? this.#read.map((each) => (each.id === file.id ? file : each)) : [file, ...this.#read];
   }
 
   drop(id: string): void {
@@ -84,7 +82,7 @@ class Library {
   }
 
   /** Out of sight now, and gone for good unless that is taken back. */
-  remove({ id, name }: MediaOut): void {
+  remove({ id, name }: FileOut): void {
     this.#leaving = [...this.#leaving, id];
     const gone = setTimeout(() => void this.#removed(id), UNDONE);
     const back = () => {

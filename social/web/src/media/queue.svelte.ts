@@ -1,8 +1,8 @@
 /** What is being uploaded, on whatever page one looks meanwhile; and what was begun before and waits for its file. */
 
 import { toasts } from "../frame/toasts.svelte";
-import { media as files, uploads as calls } from "../wire/calls";
-import type { MediaOut, UploadOut } from "../wire/types";
+import { uploads as calls } from "../wire/calls";
+import type { FileOut, UploadOut } from "../wire/types";
 import { w } from "../words";
 import { library } from "./library.svelte";
 import { isOf } from "./parts";
@@ -75,9 +75,9 @@ class Queue {
     this.#begun = this.#begun.filter((each) => each.id !== id);
   }
 
-  #done(upload: Upload, stored: MediaOut): void {
+  #done(upload: Upload, stored: FileOut): void {
     library.take(stored);
-    files.read(stored.id).then(({ name, copies }) => copies.length && toasts.say(w.media.already(name), { kind: "info" }), () => {});
+    if (stored.copies.length) toasts.say(w.media.already(stored.name), { kind: "info" });
     this.all = this.all.filter((each) => each !== upload);
     this.#begun = this.#begun.filter(({ id }) => id !== upload.id);
   }

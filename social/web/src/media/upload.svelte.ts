@@ -4,7 +4,7 @@ import { sayError } from "../look/errors";
 import { pause as pauseOf } from "../wire/live.svelte";
 import { media as calls, uploads } from "../wire/calls";
 import { Problem, Unreachable } from "../wire/problems";
-import type { MediaOut, UploadOut } from "../wire/types";
+import type { FileOut, UploadOut } from "../wire/types";
 import { w } from "../words";
 import { isOf, missing, Pace, type Piece } from "./parts";
 
@@ -88,7 +88,7 @@ export class Upload {
   }
 
   /** The stored file; undefined where it was refused (see `wrong`) or stopped. */
-  async run(): Promise<MediaOut | undefined> {
+  async run(): Promise<FileOut | undefined> {
     this.wrong = undefined;
     this.#there = this.sent = this.#outside = 0;
     this.#failed = false;
@@ -138,13 +138,13 @@ export class Upload {
     if (this.look) URL.revokeObjectURL(this.look);
   }
 
-  async #whole(): Promise<MediaOut> {
+  async #whole(): Promise<FileOut> {
     const whole = { number: 1, from: 0, to: this.size };
     const stored = await this.#until((signal) => this.#onALine(whole, signal, (progress) => calls.add(this.file, progress, signal)));
-    return stored as MediaOut;
+    return stored;
   }
 
-  async #parts(): Promise<MediaOut> {
+  async #parts(): Promise<FileOut> {
     let upload = await this.#until(() => this.#begun());
     for (;;) {
       this.#there = upload.arrived;

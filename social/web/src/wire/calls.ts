@@ -1,7 +1,7 @@
 /** Every call the client makes, by noun: the only file that knows paths. Each may raise Problem and Unreachable. */
 
 import { anyone, api, got, upload, uploadOutside } from "./api";
-import type { AcceptanceIn, AccountOut, HoldIn, Lateness, MediaKind, MediaOut, PlanIn, PostIn, PostOut, PublicationState, Realm, Role, SetupIn, WhenIn } from "./types";
+import type { AcceptanceIn, AccountOut, FileOut, HoldIn, Lateness, MediaKind, PlanIn, PostIn, PostOut, PublicationState, Realm, Role, SetupIn, WhenIn } from "./types";
 
 /** Which files somebody looks for; what is left out does not matter. */
 export interface Wanted { text?: string; kind?: MediaKind; tag?: string; since?: string; copied?: boolean }
@@ -62,7 +62,7 @@ export const media = {
   add: (file: File, progress: Progress, signal: AbortSignal) =>
     upload(`/api/v1/media?name=${encodeURIComponent(file.name || "picture")}`, {
       method: "POST", body: file, headers: { "content-type": file.type || "application/octet-stream" }, progress, signal,
-    }) as Promise<MediaOut>,
+    }) as Promise<FileOut>,
   describe: (media_id: string, body: { alt: string; name: string; tags: string[] }) => got(api.PATCH("/api/v1/media/{media_id}", { params: { path: { media_id } }, body })),
   /** Done even if the page is being left. */
   remove: (media_id: string) => got(api.DELETE("/api/v1/media/{media_id}", { params: { path: { media_id } }, keepalive: true })),

@@ -1261,26 +1261,6 @@ export interface components {
             name?: string;
             tags?: string[];
         };
-        /** MediaOut */
-        MediaOut: {
-            id: string;
-            name: string;
-            mime: string;
-            bytes: number;
-            width: number;
-            height: number;
-            /** @enum {string} */
-            kind: "picture" | "animation" | "video";
-            animated: boolean;
-            alt: string;
-            tags: string[];
-            dropped: boolean;
-            url: string;
-            thumbnail_url: string;
-            placeholder: string;
-            /** Format: date-time */
-            created_at: string;
-        };
         /** MemberOut */
         MemberOut: {
             id: string;
@@ -3061,7 +3041,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["MediaOut"];
+                    "application/json": components["schemas"]["FileOut"];
                 };
             };
             /** @description Bad request syntax or unsupported method */
@@ -3279,7 +3259,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["MediaOut"];
+                    "application/json": components["schemas"]["FileOut"];
                 };
             };
             /** @description Bad request syntax or unsupported method */

@@ -30,8 +30,8 @@ export type Punctuality = Schemas["Punctuality"];
 export type HoldOut = Schemas["HoldOut"];
 export type HoldIn = Partial<Schemas["HoldIn"]>;
 
-export type MediaOut = Schemas["MediaOut"];
-export type FileOut = Schemas["FileOut"];
+export type MediaOut = Schemas["FileOut"];
+export type FileOut = MediaOut;
 export type MediaKind = MediaOut["kind"];
 export type LibraryOut = Schemas["LibraryOut"];
 export type UseOut = Schemas["UseOut"];
