@@ -27,6 +27,7 @@ from social.jobs.running import Running
 from social.live import sockets
 from social.live.hub import Hub
 from social.media.documents import Media
+from social.media.uploads import Upload
 from social.outbox import relay
 from social.outbox.documents import Relay, Row
 from social.people.documents import Membership, Session, Tries, User, Workspace
@@ -49,7 +50,7 @@ log = structlog.get_logger()
 
 DOCUMENTS: tuple[type[Document], ...] = (
     User, Workspace, Membership, Session, Tries, Ticket, Invitation, Repeat, Account, AppRegistration, Pending,
-    FoundAccount, Media, Post, Publication, Attempt, Lane, Hold, Telling, LateMinute, Count, Alarm, Beat, Round,
+    FoundAccount, Media, Upload, Post, Publication, Attempt, Lane, Hold, Telling, LateMinute, Count, Alarm, Beat, Round,
     Row, Relay,
 )  # fmt: skip
 BACKLOG = 2048

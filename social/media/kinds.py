@@ -10,12 +10,23 @@ import filetype
 
 Kind = Literal["jpeg", "png", "webp", "gif", "heic", "avif"]
 
+VideoKind = Literal["mp4", "mov", "webm", "mkv"]
+
 ENOUGH = 4096  # bytes from the start that `kind_of` and `called` look at
 TAKEN = "JPEG, PNG, WebP, GIF, HEIC and AVIF"
+VIDEOS_TAKEN = "MP4, MOV, WebM and MKV"
 SUFFIXES = {"image/jpeg": ".jpg", "image/png": ".png", "image/webp": ".webp", "image/gif": ".gif"}  # what we hand out
 
 HEIC_BRANDS = frozenset({b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1"})
 AVIF_BRANDS = frozenset({b"avif", b"avis"})
+MOV_BRAND = b"qt  "
+MP4_BRANDS = frozenset(
+    {
+        *(b"isom", b"iso2", b"iso4", b"iso5", b"iso6", b"mp41", b"mp42", b"avc1", b"dash", b"mmp4"),
+        *(b"M4V ", b"M4VH", b"M4VP", b"MSNV", b"3gp4", b"3gp5", b"3gp6", b"3g2a"),
+    }
+)
+EBML = b"\x1a\x45\xdf\xa3"
 WORDS: tuple[tuple[bytes, str], ...] = (  # what is no picture, by a telling piece near its start, in small letters
     (b"content-disposition: form-data", "a form with a file in it (send the file itself as the body)"),
     (b"<svg", "an SVG drawing"),
@@ -49,6 +60,18 @@ def kind_of(head: bytes) -> Kind | None:
     if brands & AVIF_BRANDS:
         return "avif"
     return "heic" if brands & HEIC_BRANDS else None
+
+
+def video_kind_of(head: bytes) -> VideoKind | None:
+    """The kind of video that begins with `head`, or None for whatever we do not take."""
+    if head.startswith(EBML):
+        return "webm" if b"webm" in head[:64] else "mkv" if b"matroska" in head[:64] else None
+    if head[4:8] in {b"moov", b"wide", b"mdat"}:  # QuickTime before it had a brand
+        return "mov"
+    brands = _brands(head)
+    if head[8:12] == MOV_BRAND:
+        return "mov"
+    return "mp4" if brands & MP4_BRANDS else None
 
 
 def called(head: bytes) -> str:
