@@ -179,7 +179,7 @@ BUGS: tuple[Bug, ...] = (
             f"{SEND}:_attempt",
             "account = lane.account\n",
             "account = lane.account\n    if steady() >= lane.safe_until(backing.settings.times):\n"
-            '        return RetryLater("late", answered=False)\n',
+            '        return RetryLater("late", answered=False), ()\n',
         ),
     ),
     _bug(
