@@ -215,7 +215,8 @@ BUGS: tuple[Bug, ...] = (
         "a stored refusal is believed at once",
         "A refusal that came while in doubt is believed at the first look that finds nothing.",
         (f"{STATES}:settled", "    if now < proven:", "    if now < proven and refusal is None:"),
-        settles="search",
+        settles="key",  # whose repeats meet with refusals
+        lag=25.0,
     ),
     _bug(
         "a search is repeated like a key",
