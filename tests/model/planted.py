@@ -432,7 +432,7 @@ BUGS: tuple[Bug, ...] = (
         "a hold lets the lanes go on",
         "Whoever holds a lane keeps it, and what it has queued is not held.",
         (f"{HOLDS}:_mark", ', "$set": {"token": None, "owner": None, "lease_until": EPOCH}', ""),
-        (f"{HOLDS}:_keep", "in_states(BEFORE_SENDING, OPEN)", "in_states(CLAIMABLE, OPEN)"),
+        (f"{HOLDS}:_keep", "in_states(BEFORE_SENDING, OPEN)", "in_states(BEFORE_SENDING[:3], OPEN)"),
     ),
     _bug(
         "a held lane can be taken",
