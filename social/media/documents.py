@@ -1,7 +1,7 @@
 """Media: a picture of a workspace. Its bytes are in the bucket, what is known about it is here."""
 
 from datetime import datetime
-from typing import Any, ClassVar
+from typing import Annotated, Any, ClassVar
 
 from beanie import PydanticObjectId
 from pydantic import Field
@@ -9,8 +9,9 @@ from pymongo import IndexModel
 from pymongo.asynchronous.client_session import AsyncClientSession
 
 from social.backing import Backing
-from social.backing.mongo import BSON_ENCODERS
+from social.backing.mongo import BSON_ENCODERS, stored
 from social.events import EventType
+from social.files import Probe
 from social.moments import now
 from social.outbox.documents import Announcement, Row, announce
 from social.people.roles import Caller
@@ -34,6 +35,7 @@ class Media(OfWorkspace):
     thumbnail_mime: str
     placeholder: str  # a data: URI of at most 1 KB
     sha256: str  # of what was uploaded
+    probe: Annotated[Probe | None, stored(Probe | None)] = None  # of the file in the bucket
     uploaded_by: PydanticObjectId
     created_at: datetime = Field(default_factory=now)
 

@@ -128,6 +128,7 @@ def _media(caller: Caller, name: str, made: Made, *, sha256: str, size: int) -> 
         thumbnail_mime=made.thumbnail_mime,
         placeholder=made.placeholder,
         sha256=sha256,
+        probe=made.probe,
         uploaded_by=caller.user_id,
     )
 

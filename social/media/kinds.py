@@ -8,10 +8,12 @@ from typing import Literal
 
 import filetype
 
-Kind = Literal["jpeg", "png", "webp", "gif", "heic", "avif"]
+Kind = Literal["jpeg", "png", "webp", "gif", "heic", "avif", "tiff", "bmp"]
+VideoKind = Literal["mp4", "mov", "m4v", "3gp", "mkv", "webm", "avi", "mpegts"]
 
 ENOUGH = 4096  # bytes from the start that `kind_of` and `called` look at
-TAKEN = "JPEG, PNG, WebP, GIF, HEIC and AVIF"
+TAKEN = "JPEG, PNG, WebP, GIF, HEIC, AVIF, TIFF and BMP"
+VIDEOS_TAKEN = "MP4, MOV, MKV, WebM, AVI and MPEG-TS"
 SUFFIXES = {"image/jpeg": ".jpg", "image/png": ".png", "image/webp": ".webp", "image/gif": ".gif"}  # what we hand out
 
 HEIC_BRANDS = frozenset({b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1"})
@@ -29,10 +31,12 @@ STARTS: tuple[tuple[bytes, str], ...] = (
     (b"\x7fELF", "a program"),
     (b"MZ", "a program"),
     (b"#!", "a script"),
-    (b"BM", "a BMP picture"),
-    (b"II*\x00", "a TIFF picture or a camera's raw file"),
-    (b"MM\x00*", "a TIFF picture or a camera's raw file"),
 )
+TIFF_STARTS = (b"II*\x00", b"MM\x00*")
+BMP_HEADERS = frozenset({12, 40, 52, 56, 64, 108, 124})  # how long what follows the first 14 bytes can be
+QUICKTIME_STARTS = frozenset({b"moov", b"mdat", b"wide", b"free", b"skip", b"pnot"})  # of files older than `ftyp`
+MATROSKA = b"\x1aE\xdf\xa3"
+TS_SYNC, TS_PACKETS = 0x47, ((0, 188), (4, 192))  # where the first packet begins and how long each is
 
 
 def kind_of(head: bytes) -> Kind | None:
@@ -45,10 +49,27 @@ def kind_of(head: bytes) -> Kind | None:
         return "gif"
     if head[:4] == b"RIFF" and head[8:12] == b"WEBP":
         return "webp"
+    if head.startswith(TIFF_STARTS):
+        return "tiff"
+    if head[:2] == b"BM" and int.from_bytes(head[14:18], "little") in BMP_HEADERS:
+        return "bmp"
     brands = _brands(head)
     if brands & AVIF_BRANDS:
         return "avif"
     return "heic" if brands & HEIC_BRANDS else None
+
+
+def video_kind_of(head: bytes) -> VideoKind | None:
+    """The kind of video that begins with `head`, or None for pictures and for whatever we do not take."""
+    if head.startswith(MATROSKA):
+        return "webm" if b"webm" in head[:64] else "mkv"
+    if head[:4] == b"RIFF" and head[8:12] == b"AVI ":
+        return "avi"
+    if head[4:8] == b"ftyp":
+        return None if kind_of(head) else _mp4_kind(head[8:12])
+    if head[4:8] in QUICKTIME_STARTS:
+        return "mov"
+    return "mpegts" if any(_is_ts(head, start, length) for start, length in TS_PACKETS) else None
 
 
 def called(head: bytes) -> str:
@@ -71,6 +92,19 @@ def _brands(head: bytes) -> set[bytes]:
         return set()
     box = head[8 : min(int.from_bytes(head[:4], "big"), 256)]
     return {box[:4]} | {box[at : at + 4] for at in range(8, len(box) - 3, 4)}
+
+
+def _mp4_kind(brand: bytes) -> VideoKind:
+    if brand == b"qt  ":
+        return "mov"
+    if brand.startswith(b"M4V"):
+        return "m4v"
+    return "3gp" if brand.startswith((b"3gp", b"3g2")) else "mp4"
+
+
+def _is_ts(head: bytes, start: int, length: int) -> bool:
+    syncs = head[start::length]
+    return len(syncs) >= 3 and all(each == TS_SYNC for each in syncs)
 
 
 def _is_text(head: bytes) -> bool:

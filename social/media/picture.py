@@ -7,14 +7,15 @@ bytes announce.
 import base64
 import io
 import struct
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, cast
 
 import pillow_heif
 from PIL import GifImagePlugin, Image, ImageCms, ImageFile, ImageOps, JpegImagePlugin, PngImagePlugin
 
+from social.files import Probe
 from social.media import containers
 from social.media.kinds import Kind
-from social.media.outcomes import Made, Unusable
+from social.media.outcomes import Made, Refusal, Unusable
 
 PIXELS = 50_000_000
 FRAMES = 2_000
@@ -28,16 +29,13 @@ ORIENTATION = 0x0112  # Exif; 1 is upright
 
 FORMATS: dict[Kind, str] = {
     "jpeg": "JPEG", "png": "PNG", "webp": "WEBP", "gif": "GIF", "heic": "HEIF", "avif": "AVIF",
+    "tiff": "TIFF", "bmp": "BMP",
 }  # fmt: skip
 COPIED = {"png": containers.png, "webp": containers.webp, "gif": containers.gif}
 UNREADABLE = (  # what Pillow and its decoders were seen to raise on damaged files
     OSError, SyntaxError, ValueError, EOFError, LookupError, TypeError, ArithmeticError, RuntimeError, struct.error,
 )  # fmt: skip
 BROKEN = "This picture cannot be read: a part of it is missing or damaged. Save it anew and try again."
-
-
-class _Refused(Exception):
-    """Carries the words for an Unusable up to `made`."""
 
 
 def made(kind: Kind, source: BinaryIO, clean: BinaryIO, thumbnail: BinaryIO) -> Made | Unusable:
@@ -47,8 +45,8 @@ def made(kind: Kind, source: BinaryIO, clean: BinaryIO, thumbnail: BinaryIO) -> 
     """
     try:
         return _made(kind, source, clean, thumbnail)
-    except _Refused as refused:
-        return Unusable(sentence=str(refused), code="too-big")
+    except Refusal as refusal:
+        return refusal.unusable()
     except UNREADABLE as error:
         if isinstance(error, OSError) and error.errno is not None:
             raise  # the system's; Pillow's own have no number
@@ -72,9 +70,56 @@ def _made(kind: Kind, source: BinaryIO, clean: BinaryIO, thumbnail: BinaryIO) ->
         width=upright.width,
         height=upright.height,
         animated=animated,
-        placeholder=_placeholder(small),
+        placeholder=placeholder(small),
         thumbnail_mime="image/webp",
+        probe=_probe(cast(Kind, mime.removeprefix("image/")), upright, written),
     )
+
+
+def probed(kind: Kind, file: BinaryIO, size: int) -> Probe:
+    """What a picture is, from its header. Refusal in words."""
+    try:
+        image = _opened(kind, file)
+        animated = kind in COPIED and getattr(image, "is_animated", False)
+        file.seek(0)
+        return _probe(kind, image, file.read() if animated else b"", size)
+    except UNREADABLE as error:
+        raise Refusal(BROKEN, "broken") from error
+
+
+def _probe(kind: Kind, image: Image.Image, written: bytes, size: int | None = None) -> Probe:
+    """Of `image`, which stands in a file of that kind: `written`, which may be left out where it does not move."""
+    frames, seconds = containers.timing(kind, written)
+    turned = _is_turned(image) and image.getexif().get(ORIENTATION) in range(5, 9)
+    width, height = (image.height, image.width) if turned else image.size
+    return Probe(
+        mime=f"image/{kind}",
+        bytes=size if size is not None else len(written),
+        width=width,
+        height=height,
+        frames=frames,
+        seconds=seconds,
+        alpha=image.has_transparency_data,
+        profiled=image.mode == "CMYK" or not _is_srgb(_profile(image)),
+    )
+
+
+def _is_srgb(profile: bytes | None) -> bool:
+    """Whether a profile says what is meant without one anyway."""
+    if profile is None:
+        return True
+    try:
+        named = ImageCms.getProfileDescription(ImageCms.ImageCmsProfile(io.BytesIO(profile)))
+    except (ImageCms.PyCMSError, OSError):
+        return False
+    return "srgb" in named.casefold()
+
+
+def still(image: Image.Image, thumbnail: BinaryIO) -> str:
+    """Writes a small copy of a video's frame, and answers its placeholder."""
+    small = _within(image, SIDE)
+    thumbnail.write(_encoded(small, "WEBP", quality=80))
+    return placeholder(small)
 
 
 def _opened(kind: Kind, source: BinaryIO) -> ImageFile.ImageFile:
@@ -94,9 +139,10 @@ def _opened(kind: Kind, source: BinaryIO) -> ImageFile.ImageFile:
 
 def _check_size(width: int, height: int) -> None:
     if width * height > PIXELS:
-        raise _Refused(
+        raise Refusal(
             f"This picture has {width:,} × {height:,} pixels, which is {width * height / 1e6:,.0f} megapixels; "
-            f"at most {PIXELS // 1_000_000} are taken. Make it smaller and try again."
+            f"at most {PIXELS // 1_000_000} are taken. Make it smaller and try again.",
+            "too-big",
         )
 
 
@@ -104,9 +150,10 @@ def _decoded(kind: Kind, image: ImageFile.ImageFile) -> bool:
     """Decodes every frame, for damage shows only then, and goes back to the first. Answers whether it moves."""
     frames = getattr(image, "n_frames", 1) if kind in COPIED else 1  # in others, more pictures are not an animation
     if frames > FRAMES or frames * image.width * image.height > ANIMATED_PIXELS:
-        raise _Refused(
+        raise Refusal(
             f"This animation has {frames:,} frames of {image.width:,} × {image.height:,} pixels, "
-            "which is more than is taken. Make it shorter or smaller and try again."
+            "which is more than is taken. Make it shorter or smaller and try again.",
+            "too-big",
         )
     for frame in range(frames):
         image.seek(frame)
@@ -188,7 +235,8 @@ def _within(image: Image.Image, side: int) -> Image.Image:
     return plain
 
 
-def _placeholder(small: Image.Image) -> str:
+def placeholder(small: Image.Image) -> str:
+    """A tiny copy as a data: URI."""
     tiny = _encoded(_within(small, TINY), "WEBP", quality=40, icc_profile=None)
     return f"data:image/webp;base64,{base64.b64encode(tiny).decode()}"
 
