@@ -26,6 +26,7 @@ from social.jobs.running import Running
 from social.live import sockets
 from social.live.hub import Hub
 from social.media.documents import Media
+from social.media.renditions import Rendition
 from social.outbox import relay
 from social.outbox.documents import Relay, Row
 from social.people.documents import Membership, Session, Tries, User, Workspace
@@ -48,8 +49,8 @@ log = structlog.get_logger()
 
 DOCUMENTS: tuple[type[Document], ...] = (
     User, Workspace, Membership, Session, Tries, Ticket, Invitation, Repeat, Account, AppRegistration, Pending,
-    FoundAccount, Media, Post, Publication, Attempt, Lane, Hold, Telling, LateMinute, Count, Alarm, Beat, Round,
-    Row, Relay,
+    FoundAccount, Media, Rendition, Post, Publication, Attempt, Lane, Hold, Telling, LateMinute, Count, Alarm, Beat,
+    Round, Row, Relay,
 )  # fmt: skip
 BACKLOG = 2048
 GARBAGE = 20_000  # objects more than before, after which those that refer to each other are looked for

@@ -12,6 +12,7 @@ from social.backing import Backing
 from social.backing.mongo import BSON_ENCODERS, stored
 from social.events import EventType
 from social.files import Probe
+from social.media.renditions import Rendition
 from social.moments import now
 from social.outbox.documents import Announcement, Row, announce
 from social.people.roles import Caller
@@ -42,7 +43,18 @@ class Media(OfWorkspace):
     class Settings:
         name = "media"
         bson_encoders = BSON_ENCODERS
-        indexes = (IndexModel([("workspace_id", 1), ("_id", -1)]),)
+        indexes = (IndexModel([("workspace_id", 1), ("_id", -1)]), IndexModel([("workspace_id", 1), ("sha256", 1)]))
+
+    @property
+    def facts(self) -> Probe:
+        """What is known of the file in the bucket; of one from before that was kept, what its other fields say."""
+        return self.probe or Probe(
+            mime=self.mime,
+            bytes=self.bytes,
+            width=self.width,
+            height=self.height,
+            frames=2 if self.animated else 1,
+        )
 
     @classmethod
     async def page(cls, caller: Caller, *, before: PydanticObjectId | None, limit: int) -> list["Media"]:
@@ -85,6 +97,16 @@ class Media(OfWorkspace):
 
         await backing.transaction(body)
         await backing.bucket.delete([self.key, self.thumbnail_key])
+        await self._forget_renditions(backing)
+
+    async def _forget_renditions(self, backing: Backing) -> None:
+        """Removes what was made of the file, unless another picture is of the same one: then that stands in for it."""
+        same = {"workspace_id": self.workspace_id, "sha256": self.sha256}
+        other = await self.get_pymongo_collection().find_one(same, {"key": 1})
+        if other is None:
+            await Rendition.forget(self.workspace_id, self.sha256, backing)
+        else:
+            await Rendition.now_from(self.workspace_id, self.sha256, other["key"])
 
     def _mine(self) -> dict[str, Any]:
         return {"_id": self.id, "workspace_id": self.workspace_id}

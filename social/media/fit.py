@@ -110,10 +110,11 @@ def _wrong_sort(kind: PostKind, title: str, what: str) -> Cannot:
     return Cannot(because=words, code="type")
 
 
-def _distance(outcome: Outcome) -> tuple[int, int]:
-    """How far it is from going out: files of the wrong sort count most."""
+def _distance(outcome: Outcome) -> tuple[bool, int, int]:
+    """How far it is from going out: files of the wrong sort count most, unless all they need is to be alone."""
     refused = [each for each in outcome.files if isinstance(each, Cannot)]
-    return sum(each.code == "type" for each in refused), len(refused) + (outcome.because is not None)
+    alone = outcome.because is not None and outcome.because.code == "animated"
+    return not alone, sum(each.code == "type" for each in refused), len(refused) + (outcome.because is not None)
 
 
 def renders(verdict: Verdict) -> bool:

@@ -41,6 +41,7 @@ SPARE = 0.93  # of the bytes: the rest is for what is around the streams, and fo
 SOUND_KBPS = 128
 SOUND_RATE = 48_000
 SLACK = 0.05  # seconds; a length is given in frames and in blocks of sound, so that it is never exact
+IN_MP4, SOUNDS_IN_MP4 = frozenset({"h264", "hevc"}), ("aac",)  # what an MP4 of ours holds
 PLAIN_SOUND = frozenset({"", "LC"})  # kinds of AAC that all take
 
 
@@ -66,24 +67,26 @@ def fit_video(probe: Probe, taken: Videos, choice: Choice, where: str) -> Verdic
     rates, fps = _rated(probe, taken)
     drawn = [*_seen(probe, taken), *moved(placed, size), *rates]
     shown = _Shown(seconds=seconds, fps=fps, size=placed.canvas)
-    sound = _sound(probe, taken)
-    if not times and not drawn and _copied(probe, taken):
-        wrapped = [*sound, *_wrapped(probe, taken, bool(sound))]
-        return _verdict(probe, taken, wrapped) if wrapped else Fits()
+    wrapped = [*_sound(probe, taken, () if times else SOUNDS_IN_MP4), Wrap(least=taken.least_bytes)]
+    if not times and not drawn and _stays(probe, taken):
+        if _whole(probe, taken) and not _sound(probe, taken, taken.sounds):
+            return Fits()
+        if probe.footage is not None and probe.footage.codec in IN_MP4:
+            return _verdict(probe, taken, wrapped)
     film = _film(probe, taken, shown, choice, where)
     if isinstance(film, Cannot):
         return film
     if isinstance(film, tuple):  # too little for that size
         smaller, film = film
         drawn = [*_seen(probe, taken), *moved(smaller, size), *rates]
-    return _verdict(probe, taken, [*times, *drawn, film, *sound, Wrap(least=taken.least_bytes)])
+    return _verdict(probe, taken, [*times, *drawn, film, *wrapped])
 
 
 def _timed(probe: Probe, taken: Videos, choice: Choice, where: str) -> tuple[list[Step], float] | Cannot:
     """What is shown of it, and how long that lasts."""
     shortest, longest = taken.seconds
     if probe.footage is None:
-        once = max(probe.seconds, 0.1 * probe.frames if not probe.seconds else 0.0)
+        once = lasts_once(probe)
         times = max(1, math.ceil((shortest + SLACK) / once))
         if once * times > longest:
             return Cannot(because=_too_long(once, longest, where), code="too-long")
@@ -100,6 +103,11 @@ def _timed(probe: Probe, taken: Videos, choice: Choice, where: str) -> tuple[lis
         return Cannot(because=words, code="too-short")
     trimmed = start > 0 or end < probe.seconds
     return ([Trim(start=start, end=end)] if trimmed else []), seconds
+
+
+def lasts_once(animation: Probe) -> float:
+    """Seconds of an animated picture; browsers show frames that name no time for a tenth of one."""
+    return animation.seconds or 0.1 * animation.frames
 
 
 def _too_long(seconds: float, longest: float, where: str) -> str:
@@ -131,7 +139,7 @@ def _rated(probe: Probe, taken: Videos) -> tuple[list[Step], float]:
     """The step that changes when frames are shown, if any, and the frames a second that come of it."""
     slowest, fastest = taken.fps
     if probe.footage is None:
-        fps, steady = probe.frames / probe.seconds if probe.seconds else 10.0, False
+        fps, steady = probe.frames / lasts_once(probe), False
         rate = next((each for each in RATES if each >= max(fps, slowest)), fastest)
     else:
         fps, steady = probe.footage.fps, probe.footage.steady or taken.any_timing
@@ -153,13 +161,13 @@ def _seen(probe: Probe, taken: Videos) -> list[Step]:
         steps.append(Deinterlace())
     if not taken.any_colours or footage.codec not in taken.codecs:
         if footage.hdr:
-            steps.append(ToneMap())
+            steps.append(ToneMap(curve=footage.hdr))
         elif footage.wide:
             steps.append(Colours())
     return steps
 
 
-def _copied(probe: Probe, taken: Videos) -> bool:
+def _stays(probe: Probe, taken: Videos) -> bool:
     """Whether the moving picture can stay as it is, bit for bit."""
     footage = probe.footage
     return (
@@ -182,34 +190,33 @@ def _bitrate(probe: Probe) -> int:
     return min(whole, footage.bitrate) if footage is not None and footage.bitrate else whole
 
 
-def _sound(probe: Probe, taken: Videos) -> list[Step]:
+def _sound(probe: Probe, taken: Videos, sounds: tuple[str, ...]) -> list[Step]:
+    """What becomes of the sound, if only `sounds` stay as they are."""
     sound = probe.sound
     if sound is None:
         return [Silence()] if taken.sound_needed else []
     rate, channels = min(sound.rate, taken.sound_rate or sound.rate), min(sound.channels, taken.sound_channels or 8)
     stays = (
-        sound.codec in taken.sounds
+        sound.codec in sounds
+        and sound.codec in taken.sounds
         and (sound.codec != "aac" or sound.profile in PLAIN_SOUND)
         and (rate, channels) == (sound.rate, sound.channels)
     )
-    if stays:
-        return []
-    return [Aac(channels=min(channels, 2), rate=_sound_rate(rate), kbps=SOUND_KBPS)]
+    return [] if stays else [Aac(channels=min(channels, 2), rate=_sound_rate(rate), kbps=SOUND_KBPS)]
 
 
 def _sound_rate(rate: int) -> int:
-    return rate if rate in {44_100, 48_000} else min(SOUND_RATE, 48_000)
+    return rate if rate in {44_100, 48_000} else SOUND_RATE
 
 
-def _wrapped(probe: Probe, taken: Videos, changed: bool) -> list[Step]:
-    """A new MP4 around the same streams, where the old file is not taken as it is."""
-    fits = (
+def _whole(probe: Probe, taken: Videos) -> bool:
+    """Whether the file around the streams is taken as it is."""
+    return (
         probe.mime in taken.types
         and (probe.faststart or not taken.faststart)
         and (not probe.edits or taken.edits)
         and probe.bytes >= taken.least_bytes
     )
-    return [] if fits and not changed else [Wrap(least=taken.least_bytes)]
 
 
 def _film(
@@ -223,10 +230,10 @@ def _film(
     if taken.bitrate is not None:
         room = min(room, int(taken.bitrate * SPARE / 1000))
     if room >= wanted:
-        return Film(kbps=wanted)
+        return Film(kbps=wanted, flat=probe.alpha)
     fewest = FEWEST_BITS * shown.fps * shown.size[0] * shown.size[1] / 1000
     if room >= fewest:
-        return Film(kbps=room, two_passes=True)
+        return Film(kbps=room, two_passes=True, flat=probe.alpha)
     pixels = int(shown.size[0] * shown.size[1] * room / fewest) if room > 0 else 0
     smaller = shapes.placed(
         (probe.width, probe.height),
@@ -240,7 +247,7 @@ def _film(
             "Choose which part is shown."
         )
         return Cannot(because=words, code="too-large")
-    return smaller, Film(kbps=room, two_passes=True)
+    return smaller, Film(kbps=room, two_passes=True, flat=probe.alpha)
 
 
 def _wanted(probe: Probe, shown: _Shown) -> int:

@@ -14,7 +14,11 @@ VideoKind = Literal["mp4", "mov", "m4v", "3gp", "mkv", "webm", "avi", "mpegts"]
 ENOUGH = 4096  # bytes from the start that `kind_of` and `called` look at
 TAKEN = "JPEG, PNG, WebP, GIF, HEIC, AVIF, TIFF and BMP"
 VIDEOS_TAKEN = "MP4, MOV, MKV, WebM, AVI and MPEG-TS"
-SUFFIXES = {"image/jpeg": ".jpg", "image/png": ".png", "image/webp": ".webp", "image/gif": ".gif"}  # what we hand out
+SUFFIXES = {  # what we hand out
+    "image/jpeg": ".jpg", "image/png": ".png", "image/webp": ".webp", "image/gif": ".gif", "video/mp4": ".mp4",
+    "video/quicktime": ".mov", "video/x-m4v": ".m4v", "video/3gpp": ".3gp", "video/x-matroska": ".mkv",
+    "video/webm": ".webm", "video/x-msvideo": ".avi", "video/mp2t": ".ts",
+}  # fmt: skip
 
 HEIC_BRANDS = frozenset({b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1"})
 AVIF_BRANDS = frozenset({b"avif", b"avis"})

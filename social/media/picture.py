@@ -54,9 +54,9 @@ def made(kind: Kind, source: BinaryIO, clean: BinaryIO, thumbnail: BinaryIO) -> 
 
 
 def _made(kind: Kind, source: BinaryIO, clean: BinaryIO, thumbnail: BinaryIO) -> Made:
-    image = _opened(kind, source)
+    image = opened(kind, source)
     animated = _decoded(kind, image)
-    upright = _seen(image, animated)
+    upright = seen(image, animated)
     if kind in COPIED and upright is image:
         source.seek(0)
         mime, written = f"image/{kind}", COPIED[kind](source.read())
@@ -64,7 +64,7 @@ def _made(kind: Kind, source: BinaryIO, clean: BinaryIO, thumbnail: BinaryIO) ->
         mime, written = _drawn(kind, image, upright)
     clean.write(written)
     small = _within(upright, SIDE)
-    thumbnail.write(_encoded(small, "WEBP", quality=80, icc_profile=_profile(upright)))
+    thumbnail.write(encoded(small, "WEBP", quality=80, icc_profile=profile_of(upright)))
     return Made(
         mime=mime,
         width=upright.width,
@@ -79,7 +79,7 @@ def _made(kind: Kind, source: BinaryIO, clean: BinaryIO, thumbnail: BinaryIO) ->
 def probed(kind: Kind, file: BinaryIO, size: int) -> Probe:
     """What a picture is, from its header. Refusal in words."""
     try:
-        image = _opened(kind, file)
+        image = opened(kind, file)
         animated = kind in COPIED and getattr(image, "is_animated", False)
         file.seek(0)
         return _probe(kind, image, file.read() if animated else b"", size)
@@ -100,7 +100,7 @@ def _probe(kind: Kind, image: Image.Image, written: bytes, size: int | None = No
         frames=frames,
         seconds=seconds,
         alpha=image.has_transparency_data,
-        profiled=image.mode == "CMYK" or not _is_srgb(_profile(image)),
+        profiled=image.mode == "CMYK" or not _is_srgb(profile_of(image)),
     )
 
 
@@ -118,11 +118,11 @@ def _is_srgb(profile: bytes | None) -> bool:
 def still(image: Image.Image, thumbnail: BinaryIO) -> str:
     """Writes a small copy of a video's frame, and answers its placeholder."""
     small = _within(image, SIDE)
-    thumbnail.write(_encoded(small, "WEBP", quality=80))
+    thumbnail.write(encoded(small, "WEBP", quality=80))
     return placeholder(small)
 
 
-def _opened(kind: Kind, source: BinaryIO) -> ImageFile.ImageFile:
+def opened(kind: Kind, source: BinaryIO) -> ImageFile.ImageFile:
     """The picture, its header read and its size found bearable, nothing decoded yet."""
     Image.MAX_IMAGE_PIXELS = None  # ours is the limit, with better words
     PngImagePlugin.MAX_TEXT_CHUNK = TEXT_MOST
@@ -163,7 +163,7 @@ def _decoded(kind: Kind, image: ImageFile.ImageFile) -> bool:
     return frames > 1
 
 
-def _seen(image: Image.Image, animated: bool) -> Image.Image:
+def seen(image: Image.Image, animated: bool = False) -> Image.Image:
     """The picture as it is meant to be seen, in colours that a screen has; itself where there is nothing to do."""
     turned = ImageOps.exif_transpose(image) if _is_turned(image) and not animated else image
     return _for_screens(turned) if turned.mode == "CMYK" else turned
@@ -176,7 +176,7 @@ def _is_turned(image: Image.Image) -> bool:
 def _for_screens(image: Image.Image) -> Image.Image:
     """A picture for print, by its own profile where that can be used."""
     rgb: Image.Image | None = None
-    if profile := _profile(image):
+    if profile := profile_of(image):
         try:
             given = ImageCms.ImageCmsProfile(io.BytesIO(profile))
             rgb = ImageCms.profileToProfile(image, given, ImageCms.createProfile("sRGB"), outputMode="RGB")
@@ -189,14 +189,14 @@ def _for_screens(image: Image.Image) -> Image.Image:
 
 def _drawn(kind: Kind, image: Image.Image, upright: Image.Image) -> tuple[str, bytes]:
     """The type and the bytes of the file that goes out, where it cannot be the one that came."""
-    profile = _profile(upright)
+    profile = profile_of(upright)
     if kind == "webp":
-        return "image/webp", _encoded(upright, "WEBP", quality=JPEG_QUALITY, exif=b"", xmp=b"", icc_profile=profile)
+        return "image/webp", encoded(upright, "WEBP", quality=JPEG_QUALITY, exif=b"", xmp=b"", icc_profile=profile)
     if kind in {"png", "gif"} or _is_transparent(upright):
-        return "image/png", _encoded(upright, "PNG", exif=None, icc_profile=profile)
+        return "image/png", encoded(upright, "PNG", exif=None, icc_profile=profile)
     options = _as_before(image) if isinstance(image, JpegImagePlugin.JpegImageFile) else {"quality": JPEG_QUALITY}
     plain = upright if upright.mode in {"L", "RGB"} else upright.convert("RGB")
-    drawn = _encoded(plain, "JPEG", optimize=True, comment=b"", exif=b"", icc_profile=profile, **options)
+    drawn = encoded(plain, "JPEG", optimize=True, comment=b"", exif=b"", icc_profile=profile, **options)
     return "image/jpeg", drawn
 
 
@@ -216,7 +216,8 @@ def _as_before(image: JpegImagePlugin.JpegImageFile) -> dict[str, Any]:
     }
 
 
-def _profile(image: Image.Image) -> bytes | None:
+def profile_of(image: Image.Image) -> bytes | None:
+    """The colours it is in, as an ICC profile, if it says so and that is no lumber."""
     profile: bytes | None = image.info.get("icc_profile")
     return profile if profile and len(profile) <= ICC_MOST else None
 
@@ -237,11 +238,11 @@ def _within(image: Image.Image, side: int) -> Image.Image:
 
 def placeholder(small: Image.Image) -> str:
     """A tiny copy as a data: URI."""
-    tiny = _encoded(_within(small, TINY), "WEBP", quality=40, icc_profile=None)
+    tiny = encoded(_within(small, TINY), "WEBP", quality=40, icc_profile=None)
     return f"data:image/webp;base64,{base64.b64encode(tiny).decode()}"
 
 
-def _encoded(image: Image.Image, format: str, **options: Any) -> bytes:
+def encoded(image: Image.Image, format: str, **options: Any) -> bytes:
     """In memory first: what Pillow raises when a disk is full does not tell it from a damaged picture."""
     buffer = io.BytesIO()
     image.save(buffer, format, **options)

@@ -4,9 +4,11 @@ A plan says everything that its result depends on: the same file and the same pl
 """
 
 import hashlib
+from typing import Literal, TypeVar
 
 import msgspec
 
+T = TypeVar("T")
 RENDERER = 1  # rises when the same plan is carried out differently
 
 
@@ -32,7 +34,9 @@ class Deinterlace(msgspec.Struct, frozen=True, kw_only=True, tag=True):
 
 
 class ToneMap(msgspec.Struct, frozen=True, kw_only=True, tag=True):
-    """HDR becomes what every screen can show."""
+    """HDR becomes what every screen can show. `curve` is what it was."""
+
+    curve: Literal["pq", "hlg"]
 
 
 class Colours(msgspec.Struct, frozen=True, kw_only=True, tag=True):
@@ -69,7 +73,7 @@ class Rate(msgspec.Struct, frozen=True, kw_only=True, tag=True):
 
 
 class Picture(msgspec.Struct, frozen=True, kw_only=True, tag=True):
-    """Written anew. `flat`: what shines through becomes white."""
+    """Written anew, as small as is asked for. `flat`: what shines through becomes white."""
 
     mime: str
     flat: bool = False
@@ -80,6 +84,7 @@ class Film(msgspec.Struct, frozen=True, kw_only=True, tag=True):
 
     kbps: int
     two_passes: bool = False
+    flat: bool = False  # what shines through becomes white
 
 
 class Aac(msgspec.Struct, frozen=True, kw_only=True, tag=True):
@@ -119,7 +124,13 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
         """What tells it from every other."""
         return hashlib.sha256(f"{RENDERER}".encode() + msgspec.json.encode(self)).hexdigest()
 
-    def step(self, kind: type[msgspec.Struct]) -> msgspec.Struct | None:
+    @property
+    def size(self) -> tuple[int, int] | None:
+        """How large what is made is; None: as large as the file."""
+        sized = [step for step in self.steps if isinstance(step, Crop | Resize | Pad)]
+        return (sized[-1].width, sized[-1].height) if sized else None
+
+    def step(self, kind: type[T]) -> T | None:
         """The step of that kind, if there is one."""
         return next((step for step in self.steps if isinstance(step, kind)), None)
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 import msgspec
 
 from social.errors import PlatformError, Wrong
-from social.files import Pictures, PostKind
+from social.files import AS_IT_IS, Choice, Pictures, PostKind, Probe
 
 if TYPE_CHECKING:
     from social.platforms.calls import Call
@@ -83,7 +83,11 @@ class Told(msgspec.Struct, frozen=True):
 
 
 class MediaItem(msgspec.Struct, frozen=True, kw_only=True):
-    """One file as a publication will send it. `key` is its place in the bucket; sizes in bytes and pixels."""
+    """One file as a publication will send it. `key` is its place in the bucket; sizes in bytes and pixels.
+
+    While it is composed it is the file as it was uploaded, with what is known of it and wanted for it. Once frozen it
+    is what goes out: that file, or the `rendition` (its id) that is made of it; how many bytes that has shows then.
+    """
 
     media_id: str
     key: str
@@ -93,6 +97,14 @@ class MediaItem(msgspec.Struct, frozen=True, kw_only=True):
     height: int
     alt: str = ""
     animated: bool = False
+    probe: Probe | None = None
+    choice: Choice = AS_IT_IS
+    rendition: str | None = None
+
+    @property
+    def video(self) -> bool:
+        """Whether it is a video."""
+        return self.mime.startswith("video/")
 
 
 class Part(msgspec.Struct, frozen=True, kw_only=True):

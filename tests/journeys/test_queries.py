@@ -17,7 +17,7 @@ from tests.servers.commands import Commands, collection, conditions, scans
 from tests.servers.product import PASSWORD, Person
 from tests.servers.sandbox import Sandbox
 
-OF_WORKSPACES = {"posts", "publications", "accounts", "media", "attempts"}
+OF_WORKSPACES = {"posts", "publications", "accounts", "media", "attempts", "renditions"}
 # The engine works for all workspaces at once. These are all the shapes it may ask in, by the names in the filter.
 ENGINES = {
     "publications": [
@@ -54,6 +54,7 @@ ENGINES = {
         {"state", "limits_read_at"},
     ],
     "attempts": [{"publication_id", "rev", "part", "receipt"}],
+    "renditions": [{"next_at"}],
 }
 
 

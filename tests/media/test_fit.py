@@ -160,7 +160,7 @@ def test_timing_turning_and_colours_are_put_right() -> None:
     assert done(steady=False, fps=28.7) == [Rate(fps=30.0)]
     assert done(fps=240.0) == [Rate(fps=60.0)]
     assert done(rotation=90) == []
-    assert done(hdr="hlg", depth=10, codec="hevc", wide=True) == [ToneMap()]
+    assert done(hdr="hlg", depth=10, codec="hevc", wide=True) == [ToneMap(curve="hlg")]
     assert done(wide=True, codec="h264") == [Colours()]
     assert done(width=721, height=1281) == [Resize(width=720, height=1280)]
 

@@ -115,7 +115,7 @@ describe("problems are shown where they are mended", () => {
 
   const [a, b, c] = [account("a", "mastodon"), account("b", "x"), account("c", "x")];
   const verdict = (account_id: string, ...pointers: string[]): Verdict =>
-    ({ account_id, length: 1, limit: 1, parts: [], notes: [], problems: pointers.map((pointer) => ({ pointer, detail: `${pointer} is wrong`, code: "wrong" })) });
+    ({ account_id, length: 1, limit: 1, parts: [], notes: [], files: [], problems: pointers.map((pointer) => ({ pointer, detail: `${pointer} is wrong`, code: "wrong" })) });
 
   test("on the tab of what was written, and on those that inherit it", () => {
     const post = changed(changed(writing("t"), ["x"], 0, { text: "own" }), ["x", "b"], 0, { text: "mine" });

@@ -810,6 +810,7 @@ export interface components {
             id: string;
             /** @default  */
             alt?: string;
+            fit?: components["schemas"]["Choice"] | null;
         };
         /** AttachedOut */
         AttachedOut: {
@@ -872,6 +873,27 @@ export interface components {
             realm: "live" | "sandbox";
             servers: number;
         };
+        /** Choice */
+        Choice: {
+            /**
+             * @default pad
+             * @enum {string}
+             */
+            shape?: "pad" | "crop";
+            /**
+             * @default [
+             *       0.5,
+             *       0.5
+             *     ]
+             */
+            focus?: [
+                number,
+                number
+            ];
+            /** @default 0 */
+            start?: number;
+            end?: number | null;
+        };
         /** ConnectionIn */
         ConnectionIn: {
             platform: string;
@@ -888,6 +910,18 @@ export interface components {
             url: string;
             /** Format: date-time */
             expires_at: string;
+        };
+        /** FileVerdict */
+        FileVerdict: {
+            pointer: string;
+            media_id: string;
+            /** @enum {string} */
+            verdict: "fits" | "converts" | "cannot";
+            kind: string;
+            changes: string[];
+            because: string;
+            width: number;
+            height: number;
         };
         /** FoundOut */
         FoundOut: {
@@ -1474,6 +1508,7 @@ export interface components {
             parts: components["schemas"]["PartLength"][];
             problems: components["schemas"]["Wrong"][];
             notes: string[];
+            files: components["schemas"]["FileVerdict"][];
         };
         /** VerdictIn */
         VerdictIn: {
