@@ -6,6 +6,7 @@ from social.media.plans import Cannot, Colours, Converts, Crop, Fits, Pad, Pictu
 
 JPEG = "image/jpeg"
 SEE_THROUGH = ("image/png", "image/webp")  # what can hold what shines through, as we prefer it
+BYTES_OF_A_PIXEL, AROUND = 4, 2**20  # more than any format needs
 MOST_PIXELS = 50_000_000  # of what is made
 NAMES = {
     "image/jpeg": "a JPEG", "image/png": "a PNG", "image/webp": "a WebP", "image/gif": "a GIF", "image/heic": "a HEIC",
@@ -31,7 +32,9 @@ def fit_picture(
         return Fits()
     flat = probe.alpha and mime not in SEE_THROUGH
     steps.append(Picture(mime=mime, flat=flat))
-    plan = Plan(source=probe.mime, mime=mime, bytes=taken.bytes, steps=tuple(steps))
+    width, height = placed.canvas
+    most = min(taken.bytes, width * height * BYTES_OF_A_PIXEL + AROUND)  # so that platforms share what is made
+    plan = Plan(source=probe.mime, mime=mime, bytes=most, steps=tuple(steps))
     return Converts(plan=plan, changes=_changes(probe, taken, plan))
 
 

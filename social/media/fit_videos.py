@@ -40,6 +40,7 @@ LOSS = 1.5  # how many more bits H.264 is given than a stream of a newer codec h
 SPARE = 0.93  # of the bytes: the rest is for what is around the streams, and for two passes that miss a little
 SOUND_KBPS = 128
 SOUND_RATE = 48_000
+MORE, AROUND = 1.3, 2**20  # than what is expected of the streams, and bytes around them
 SLACK = 0.05  # seconds; a length is given in frames and in blocks of sound, so that it is never exact
 IN_MP4, SOUNDS_IN_MP4 = frozenset({"h264", "hevc"}), ("aac",)  # what an MP4 of ours holds
 PLAIN_SOUND = frozenset({"", "LC"})  # kinds of AAC that all take
@@ -72,14 +73,14 @@ def fit_video(probe: Probe, taken: Videos, choice: Choice, where: str) -> Verdic
         if _whole(probe, taken) and not _sound(probe, taken, taken.sounds):
             return Fits()
         if probe.footage is not None and probe.footage.codec in IN_MP4:
-            return _verdict(probe, taken, wrapped)
+            return _verdict(probe, taken, wrapped, probe.bytes + _of_sound(seconds))
     film = _film(probe, taken, shown, choice, where)
     if isinstance(film, Cannot):
         return film
     if isinstance(film, tuple):  # too little for that size
         smaller, film = film
         drawn = [*_seen(probe, taken), *moved(smaller, size), *rates]
-    return _verdict(probe, taken, [*times, *drawn, film, *wrapped])
+    return _verdict(probe, taken, [*times, *drawn, film, *wrapped], film.kbps * 125 * seconds + _of_sound(seconds))
 
 
 def _timed(probe: Probe, taken: Videos, choice: Choice, where: str) -> tuple[list[Step], float] | Cannot:
@@ -258,8 +259,14 @@ def _wanted(probe: Probe, shown: _Shown) -> int:
     return round(min(max(needed, LEAST_KBPS), MOST_KBPS))
 
 
-def _verdict(probe: Probe, taken: Videos, steps: list[Step]) -> Converts:
-    plan = Plan(source=probe.mime, mime=MP4, bytes=taken.bytes, steps=tuple(steps))
+def _of_sound(seconds: float) -> float:
+    return 2 * SOUND_KBPS * 125 * seconds
+
+
+def _verdict(probe: Probe, taken: Videos, steps: list[Step], expected: float) -> Converts:
+    """With a limit that depends on the file where it can: then platforms share what is made, whatever theirs is."""
+    most = max(round(expected * MORE) + AROUND, 2 * taken.least_bytes)
+    plan = Plan(source=probe.mime, mime=MP4, bytes=min(taken.bytes, most), steps=tuple(steps))
     words = [_said(step, probe) for step in steps]
     return Converts(plan=plan, changes=tuple(each for each in words if each))
 

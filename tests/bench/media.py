@@ -41,13 +41,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The options of this bench."""
     parser.add_argument("--sample", type=int, default=SAMPLE, help="how many files, spread over all")
     parser.add_argument("--full", action="store_true", help="every file")
-    parser.add_argument("--only", default="", help="only files with this in their name")
+    parser.add_argument("--only", default="", help="only files with one of these, parted by commas, in their name")
 
 
 async def run(args: argparse.Namespace) -> dict[str, Any]:
     """Figures of the whole; each surprise is printed."""
     began = time.monotonic()
-    samples = [each for each in every() if args.only in each.name]
+    samples = [each for each in every() if any(word in each.name for word in args.only.split(","))]
     if not args.full and not args.only:
         samples = samples[:: max(1, len(samples) // args.sample)]
     found = Found()
@@ -55,8 +55,6 @@ async def run(args: argparse.Namespace) -> dict[str, Any]:
         for number, sample in enumerate(samples, start=1):
             await _tried(sample, Path(folder), found)
             print(f"{number:4} of {len(samples)}  {time.monotonic() - began:6.0f} s  {sample.name}", flush=True)
-    for surprise in found.surprises:
-        print(f"SURPRISE {surprise}", flush=True)
     return {
         "files": len(samples),
         "files_refused_in_words": found.files_refused,
@@ -85,6 +83,11 @@ class Found:
     surprises: list[str] = field(default_factory=list)
     benches: Benches = field(default_factory=Benches)
 
+    def surprise(self, what: str) -> None:
+        """Takes note of one, and shows it at once."""
+        self.surprises.append(what)
+        print(f"SURPRISE {what}", flush=True)
+
 
 async def _tried(sample: Sample, folder: Path, found: Found) -> None:
     """One file on every platform."""
@@ -94,11 +97,12 @@ async def _tried(sample: Sample, folder: Path, found: Found) -> None:
     except Refused as refused:
         found.files_refused += 1
         if not refused.sentence.endswith(".") or refused.facts.get("code") == "too-hard":
-            found.surprises.append(f"{sample.name} came in: {refused.sentence}")
+            found.surprise(f"{sample.name} came in: {refused.sentence}")
         return
     finally:
         path.unlink(missing_ok=True)
     made: dict[str, Path | None] = {}
+    seen: dict[Path, Seen | str] = {}
     for platform, (title, kinds) in KINDS.items():
         refusal = importlib.import_module(f"social.sandbox.{platform}.files").refusal
         for kind in kinds:
@@ -109,14 +113,17 @@ async def _tried(sample: Sample, folder: Path, found: Found) -> None:
             if isinstance(verdict, Cannot):
                 found.refused += 1
                 if not verdict.because.endswith("."):
-                    found.surprises.append(f"{about}: {verdict.because}")
+                    found.surprise(f"{about}: {verdict.because}")
                 continue
             if outcome.because is not None:
-                found.surprises.append(f"{about}: {outcome.because.because}")
+                found.surprise(f"{about}: {outcome.because.because}")
                 continue
             goes_out = await _going_out(verdict, clean, facts, made, folder, found, about)
             if goes_out is not None:
-                await asyncio.to_thread(_ruled, refusal, kind, goes_out, about, found)
+                if goes_out not in seen:
+                    seen[goes_out] = await asyncio.to_thread(_seen, goes_out)
+                if (said := _ruled(refusal, kind, seen[goes_out])) is not None:
+                    found.surprise(f"{about}: {said}")
     for each in [clean, *made.values()]:
         if each is not None:
             each.unlink(missing_ok=True)
@@ -162,7 +169,7 @@ async def _rendered(plan: Plan, clean: Path, facts: Probe, target: Path, found: 
         try:
             await rendered(plan, facts, source, written, lambda done: None)
         except Refused as refused:
-            found.surprises.append(f"{about}: {refused.sentence} {plan.steps}")
+            found.surprise(f"{about}: {refused.sentence} {plan.steps}")
             return None
     return target
 
@@ -170,10 +177,13 @@ async def _rendered(plan: Plan, clean: Path, facts: Probe, target: Path, found: 
 Refusal = Callable[[str, Sequence[Seen]], str | None]
 
 
-def _ruled(refusal: Refusal, kind: PostKind, path: Path, about: str, found: Found) -> None:
+def _seen(path: Path) -> Seen | str:
     try:
-        said = refusal(kind.name, [Seen(path)] * kind.least)
+        return Seen(path)
     except ValueError as unreadable:
-        said = str(unreadable)
-    if said is not None:
-        found.surprises.append(f"{about}: {said}")
+        return str(unreadable)
+
+
+def _ruled(refusal: Refusal, kind: PostKind, file: Seen | str) -> str | None:
+    """What the platform's own rules say against it."""
+    return file if isinstance(file, str) else refusal(kind.name, [file] * kind.least)
