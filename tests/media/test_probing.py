@@ -1,5 +1,6 @@
 """What is told of a file before anybody works on it, from ranges of it alone."""
 
+import asyncio
 import io
 import os
 import time
@@ -8,12 +9,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO
 
+import psutil
 import pytest
 from PIL import Image
 
 from social.backing import Backing
 from social.errors import Invalid, Refused, UnsupportedType
 from social.files import Probe
+from social.media import probing
 from social.media.probing import look, probe
 from social.media.sources import InBucket, OnDisk
 from tests.media import awkward, films
@@ -281,6 +284,25 @@ async def test_a_gigabyte_costs_some_hundred_kilobytes(plain: Path, folder: Path
     assert one.bytes > gap
     assert counted.read_bytes < 4 * 2**20
     assert len(counted.ranges) < 12
+
+
+async def test_a_file_that_does_not_come_is_given_up_and_leaves_no_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(probing, "PATIENCE", 1.0)
+
+    class Silent:
+        size = 10_000
+
+        async def read(self, start: int, end: int) -> bytes:
+            if end <= 4096:
+                return awkward.jpeg(awkward.noise(100, 100))[start:end]
+            await asyncio.Event().wait()
+            return b""
+
+    before = {child.pid for child in psutil.Process().children()}
+    with pytest.raises(Invalid, match="takes more work"):
+        await probe(Silent())
+
+    assert {child.pid for child in psutil.Process().children()} <= before
 
 
 async def test_an_object_in_the_bucket_is_told_as_a_file_is(backing: Backing, plain: Path) -> None:

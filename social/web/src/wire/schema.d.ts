@@ -816,6 +816,7 @@ export interface components {
         AttachedOut: {
             id: string;
             alt: string;
+            fit: components["schemas"]["Choice"] | null;
             mime: string;
             width: number;
             height: number;
