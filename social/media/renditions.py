@@ -7,7 +7,7 @@ holds a lease; one that dies leaves it to run out, and another begins anew.
 import asyncio
 import secrets
 import tempfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Coroutine, Iterable, Mapping
 from contextlib import ExitStack, suppress
 from datetime import datetime, timedelta
 from typing import IO, Annotated, Any, ClassVar, Literal
@@ -169,9 +169,12 @@ async def _taken(backing: Backing) -> Rendition | None:
 
 async def _made(rendition: Rendition, backing: Backing) -> None:
     """Makes it and writes down what came of it. Cancelled, it is given back."""
+    if rendition.tries > TRIES:  # it took its makers with it
+        await _concluded(rendition, {"state": "failed", "sentence": NOT_MADE, "next_at": None})
+        return
     renewing = asyncio.create_task(_renewed(rendition, backing))
     try:
-        probe = await _stored(rendition, backing)
+        probe = await _unless_stopping(_stored(rendition, backing), backing)
         await _concluded(rendition, {"state": "ready", "probe": as_bson(probe), "next_at": None})
         log.info("rendition.made", rendition=str(rendition.id), mime=probe.mime, bytes=probe.bytes)
     except (Invalid, NotFound) as refused:
@@ -186,6 +189,21 @@ async def _made(rendition: Rendition, backing: Backing) -> None:
         raise
     finally:
         renewing.cancel()
+
+
+async def _unless_stopping(work: Coroutine[Any, Any, Probe], backing: Backing) -> Probe:
+    """What `work` answers. It is cancelled, and so are we, where the instance stops: another begins anew."""
+    making, stopping = asyncio.create_task(work), asyncio.create_task(backing.stopping.wait())
+    try:
+        await asyncio.wait({making, stopping}, return_when=asyncio.FIRST_COMPLETED)
+        if not making.done():
+            raise asyncio.CancelledError
+        return making.result()
+    finally:
+        stopping.cancel()
+        if not making.done():
+            making.cancel()
+            await asyncio.wait({making})
 
 
 async def _put_off(rendition: Rendition, away: Exception, backing: Backing) -> None:

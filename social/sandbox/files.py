@@ -17,7 +17,7 @@ class Seen:
 
     def __init__(self, path: Path) -> None:
         self.bytes = path.stat().st_size
-        self.mime = str(filetype.guess_mime(str(path)) or "application/octet-stream")
+        self.mime = str(filetype.guess_mime(str(path)) or _stream(path))
         self.is_video = self.mime.startswith("video/")
         self.width = self.height = self.frames = 0
         self.seconds = self.fps = 0.0
@@ -85,6 +85,13 @@ class Seen:
                 at += size
         known = [name for name in names if name in {b"moov", b"mdat"}]
         self.moov_first = known[:1] == [b"moov"]
+
+
+def _stream(path: Path) -> str:
+    """What has no beginning of its own: a transport stream is packets that each begin alike."""
+    with path.open("rb") as file:
+        head = file.read(188 * 3)
+    return "video/mp2t" if head[:1] == head[188:189] == head[376:377] == b"G" else "application/octet-stream"
 
 
 Rule = Callable[[Seen], str | None]

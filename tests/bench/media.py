@@ -22,7 +22,7 @@ from social.files import PostKind, Probe
 from social.media.benches import Benches
 from social.media.fit import File, fit_all
 from social.media.kinds import ENOUGH, kind_of, video_kind_of
-from social.media.plans import Cannot, Converts, Plan, Verdict
+from social.media.plans import Cannot, Converts, Fits, Plan, Verdict
 from social.media.probing import probe
 from social.media.rendering import rendered
 from social.media.sources import OnDisk
@@ -63,6 +63,7 @@ async def run(args: argparse.Namespace) -> dict[str, Any]:
         "converted": found.converted,
         "conversions": found.conversions,
         "refused_in_words": found.refused,
+        "not_taken_as_they_came": found.needed,
         "surprises": len(found.surprises),
         "rss_mb_peak": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e6, 1),
         "child_rss_mb_peak": round(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * 1024 / 1e6, 1),
@@ -80,6 +81,7 @@ class Found:
     converted: int = 0
     conversions: int = 0
     refused: int = 0
+    needed: int = 0
     surprises: list[str] = field(default_factory=list)
     benches: Benches = field(default_factory=Benches)
 
@@ -110,6 +112,10 @@ async def _tried(sample: Sample, folder: Path, found: Found) -> None:
             about = f"{sample.name} on {platform} as {kind.words}"
             outcome = fit_all([File(probe=facts)] * kind.least, kind, title)
             verdict = outcome.files[0]
+            if clean not in seen:
+                seen[clean] = await asyncio.to_thread(_seen, clean)
+            if not isinstance(verdict, Fits) and _ruled(refusal, kind, seen[clean]) is not None:
+                found.needed += 1
             if isinstance(verdict, Cannot):
                 found.refused += 1
                 if not verdict.because.endswith("."):

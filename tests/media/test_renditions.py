@@ -113,6 +113,39 @@ async def test_one_that_is_given_up_is_there_for_the_next(
     assert (await known(rendition)).state == "ready"
 
 
+async def test_an_instance_that_stops_gives_back_what_it_was_making(
+    taken: Take, backing: Backing, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    media = await taken(awkward.png())
+    rendition = await want(media, backing)
+    begun = asyncio.Event()
+
+    async def endless(*_: object) -> None:
+        begun.set()
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr(renditions, "rendered", endless)
+    task = asyncio.create_task(make_wanted(backing))
+    await begun.wait()
+    backing.stopping.set()
+    with pytest.raises(asyncio.CancelledError):
+        await asyncio.wait_for(task, 10)
+    backing.stopping.clear()
+
+    given_back = await known(rendition)
+    assert (given_back.token, given_back.tries) == (None, 0)
+
+
+async def test_one_that_kills_its_makers_is_given_up(taken: Take, backing: Backing) -> None:
+    media = await taken(awkward.png())
+    rendition = await want(media, backing)
+    await Rendition.get_pymongo_collection().update_one({"_id": rendition.id}, {"$set": {"tries": renditions.TRIES}})
+
+    await make_wanted(backing)
+
+    assert (await known(rendition)).state == "failed"
+
+
 async def test_a_disk_without_room_puts_it_off_and_a_bad_file_ends_it(
     taken: Take, backing: Backing, monkeypatch: pytest.MonkeyPatch
 ) -> None:
