@@ -71,12 +71,16 @@ def _read(plan: Plan, probe: Probe, source: int) -> Iterator[str]:
     yield from ("-threads", str(THREADS), "-protocol_whitelist", "file,pipe", "-f", DEMUXERS[probe.mime])
     if (trim := plan.step(Trim)) is not None:
         yield from ("-ss", f"{trim.start:.3f}", "-t", f"{trim.end - trim.start:.3f}")
+    if probe.footage is None:  # frames of a PNG come in different forms, and with a new graph the first one is lost
+        yield from ("-reinit_filter", "0")
     yield from ("-i", f"/proc/self/fd/{source}")
 
 
 def _filters(plan: Plan, probe: Probe, plainly: bool) -> Iterator[str]:
     """In an order that gives the dear ones little to do. ffmpeg itself turns the picture upright before the first."""
     film = plan.step(Film)
+    if probe.footage is None:
+        yield "scale,format=rgba"
     if plan.step(Deinterlace) is not None:
         yield "bwdif=mode=send_frame"
     if film is not None and film.flat:

@@ -139,7 +139,8 @@ async def _run(
 ) -> bool:
     patience = VIDEO_PATIENCE[0] + VIDEO_PATIENCE[1] * seconds
     limits = [str(each) for each in (MEMORY, round(patience * 2), largest + ROOM_MORE, os.getpid())]
-    program = ["-m", "social.media.confined", *limits, imageio_ffmpeg.get_ffmpeg_exe(), *words]
+    ffmpeg = await asyncio.to_thread(imageio_ffmpeg.get_ffmpeg_exe)  # which tries it, the first time
+    program = ["-m", "social.media.confined", *limits, ffmpeg, *words]
     async with _started(program, files, folder=folder) as process:
         try:
             async with asyncio.timeout(patience):

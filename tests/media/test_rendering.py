@@ -134,7 +134,18 @@ async def test_other_animations_become_videos_too(make: Any) -> None:
     video, written = await made(make(), "x", "video")
 
     assert 0.6 <= video.seconds <= 1.1  # twice, because once is not long enough
-    assert first_frame(written).size == (96, 64)
+    assert awkward.quarters(first_frame(written)) == ["red", "green", "blue", "white"]
+
+
+async def test_what_shines_through_an_animation_becomes_white() -> None:
+    clear = [Image.new("RGBA", (64, 64), (255, 0, 0, 0)), Image.new("RGBA", (64, 64), (0, 255, 0, 255))]
+    file = awkward.written(clear[0], "PNG", save_all=True, append_images=clear[1:], duration=400, loop=0)
+
+    _, written = await made(file, "x", "video")
+
+    pixel = first_frame(written).getpixel((32, 32))
+    assert isinstance(pixel, tuple)
+    assert min(pixel) > 245
 
 
 CODECS = {
