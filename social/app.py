@@ -27,6 +27,7 @@ from social.jobs.running import Running
 from social.live import sockets
 from social.live.hub import Hub
 from social.media.documents import Media
+from social.media.renditions import Rendition
 from social.media.uploads import Upload
 from social.outbox import relay
 from social.outbox.documents import Relay, Row
@@ -50,8 +51,8 @@ log = structlog.get_logger()
 
 DOCUMENTS: tuple[type[Document], ...] = (
     User, Workspace, Membership, Session, Tries, Ticket, Invitation, Repeat, Account, AppRegistration, Pending,
-    FoundAccount, Media, Upload, Post, Publication, Attempt, Lane, Hold, Telling, LateMinute, Count, Alarm, Beat, Round,
-    Row, Relay,
+    FoundAccount, Media, Upload, Rendition, Post, Publication, Attempt, Lane, Hold, Telling, LateMinute, Count, Alarm,
+    Beat, Round, Row, Relay,
 )  # fmt: skip
 BACKLOG = 2048
 GARBAGE = 20_000  # objects more than before, after which those that refer to each other are looked for

@@ -24,7 +24,9 @@ EventType = Literal[
     "alarm.cleared",
 ]
 
-TickType = Literal["publication.sending"]  # of what is true for a moment: without a number, not kept, maybe not heard
+TickType = Literal[
+    "publication.sending", "rendition.making"
+]  # of what is true for a moment: without a number, not kept, maybe not heard
 
 
 class Event(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

@@ -18,6 +18,7 @@ from social.api.pages import Page, after_id, page
 from social.api.publications import WhenIn, thumbnails
 from social.backing import Backing
 from social.errors import Conflict
+from social.files import Choice
 from social.media.documents import Media
 from social.media.links import link
 from social.people.documents import User
@@ -92,10 +93,11 @@ class PlanIn(WhenIn, kw_only=True, forbid_unknown_fields=True):
 
 
 class AttachedOut(msgspec.Struct, kw_only=True):
-    """One picture of a post."""
+    """One file of a post. `fit`: what is wanted where it does not fit; null: whatever is usual."""
 
     id: str
     alt: str
+    fit: Choice | None
     mime: str
     width: int
     height: int
@@ -374,6 +376,7 @@ def _attached(attached: Attached, file: Media, backing: Backing) -> AttachedOut:
     return AttachedOut(
         id=attached.id,
         alt=attached.alt or file.alt,
+        fit=attached.fit,
         mime=file.mime,
         width=file.width,
         height=file.height,

@@ -10,6 +10,7 @@ from pymongo.errors import PyMongoError
 from social.backing import Backing
 from social.jobs.running import Running
 from social.jobs.tasks import profiles, swept
+from social.media.renditions import make_wanted
 from social.publishing import due
 
 PROFILES = 600.0  # seconds between looks for accounts that nobody has read for a day
@@ -35,6 +36,7 @@ async def run(backing: Backing, running: Running) -> None:
             sweep_at = time.monotonic() + SWEEPS * random.uniform(0.5, 1.5)  # noqa: S311
             running.spawn(swept(backing), "sweep")
         running.spawn(due.look(backing), "clock")
+        running.spawn(make_wanted(backing), "renditions")
         with suppress(TimeoutError):
             await asyncio.wait_for(_either(backing), tick * random.uniform(1 - JITTER, 1 + JITTER))  # noqa: S311
 

@@ -1,27 +1,27 @@
 """Where pictures are worked on: child processes, a few at a time, that cannot take this one with them."""
 
 import asyncio
-import os
 import signal
 import sys
 import time
-from asyncio.subprocess import DEVNULL, PIPE, Process
-from pathlib import Path
+from asyncio.subprocess import DEVNULL, PIPE
 from typing import IO
 
 import msgspec
 import structlog
 
-import social
 from social.errors import Invalid, Unavailable
+from social.files import Probe
+from social.media import probing
+from social.media.children import ENVIRONMENT, ROOT, ended
 from social.media.kinds import Kind
-from social.media.outcomes import DISK_IS_FULL, Made, Unusable
+from social.media.outcomes import DISK_IS_FULL, Looked, Made, Unusable
+from social.media.sources import Source
 
 log = structlog.get_logger()
 
 AT_ONCE = 2
 PATIENCE = 120.0  # seconds for one picture; it takes 0.3 to 7, and several times that on a machine with other work
-ROOT = Path(social.__file__).parent.parent  # where `python -m` finds us, installed or not
 NO_ROOM = "The server's disk is full, so nothing can be uploaded. Please tell whoever runs it."
 TOO_HARD = "This picture could not be read: it takes more work than is given to one. Save it anew or smaller."
 
@@ -53,6 +53,16 @@ class Benches:
             raise Invalid(answer.sentence, code=answer.code)
         return answer
 
+    async def probe(self, source: Source) -> Probe:
+        """What a file is, as `probing.probe` tells."""
+        async with self._free:
+            return await probing.probe(source)
+
+    async def look(self, source: Source, frame: IO[bytes], thumbnail: IO[bytes]) -> Looked:
+        """What a file is, with a frame of a video, as `probing.look` tells."""
+        async with self._free:
+            return await probing.look(source, frame, thumbnail)
+
 
 async def _ran(kind: Kind, files: list[int]) -> tuple[int, bytes, bytes]:
     """Exit code (minus the signal, if one ended it), stdout and stderr of one workbench."""
@@ -64,7 +74,7 @@ async def _ran(kind: Kind, files: list[int]) -> tuple[int, bytes, bytes]:
         stderr=PIPE,
         pass_fds=files,
         cwd=ROOT,
-        env={"PATH": os.defpath, "LC_ALL": "C.UTF-8", "MALLOC_ARENA_MAX": "2"},  # none of our secrets
+        env=ENVIRONMENT,
         start_new_session=True,
     )
     said, complaint = b"", b""
@@ -74,13 +84,6 @@ async def _ran(kind: Kind, files: list[int]) -> tuple[int, bytes, bytes]:
     except TimeoutError:
         complaint = b"took too long"
     finally:
-        await _end(process)
+        await ended(process)
     code = process.returncode
     return -signal.SIGKILL if code is None else code, said, complaint
-
-
-async def _end(process: Process) -> None:
-    """Ends whatever is left of it, children of its own too."""
-    if process.returncode is None:
-        os.killpg(process.pid, signal.SIGKILL)
-        await process.wait()

@@ -75,6 +75,46 @@ def gif(data: bytes) -> bytes:
     return b"".join(kept) + bytes((GIF_END,))
 
 
+def timing(kind: str, data: bytes) -> tuple[int, float]:
+    """How many frames an animation has and how many seconds they last once; (1, 0.0) for what does not move."""
+    lasts = list({"png": _png_delays, "webp": _webp_delays, "gif": _gif_delays}.get(kind, _none)(data)) if data else []
+    return (len(lasts), round(sum(lasts), 3)) if len(lasts) > 1 else (1, 0.0)
+
+
+def _none(data: bytes) -> Iterator[float]:
+    return iter(())
+
+
+def _png_delays(data: bytes) -> Iterator[float]:
+    at = len(PNG_START)
+    while at + 12 <= len(data):
+        if data[at + 4 : at + 8] == b"fcTL":
+            part, whole = (int.from_bytes(data[at + each : at + each + 2], "big") for each in (28, 30))
+            yield part / (whole or 100)
+        at += 12 + int.from_bytes(data[at : at + 4], "big")
+
+
+def _webp_delays(data: bytes) -> Iterator[float]:
+    at = 12
+    while at + 8 <= len(data):
+        if data[at : at + 4] == b"ANMF":
+            yield int.from_bytes(data[at + 20 : at + 23], "little") / 1000
+        size = int.from_bytes(data[at + 4 : at + 8], "little")
+        at += 8 + size + size % 2
+
+
+def _gif_delays(data: bytes) -> Iterator[float]:
+    at, delay = 13 + _gif_colours(data[10]), 0.0
+    while at < len(data) and data[at] in {GIF_IMAGE, GIF_EXTENSION}:
+        if data[at] == GIF_IMAGE:
+            yield delay
+            at, delay = _gif_blocks_end(data, at + 11 + _gif_colours(data[at + 9])), 0.0
+        else:
+            if data[at + 1] == GIF_CONTROL:
+                delay = int.from_bytes(data[at + 4 : at + 6], "little") / 100
+            at = _gif_blocks_end(data, at + 2)
+
+
 def _webp_kept(data: bytes, at: int, stop: int) -> Iterator[bytes]:
     while at + 8 <= stop:
         name, size = data[at : at + 4], int.from_bytes(data[at + 4 : at + 8], "little")

@@ -2,7 +2,7 @@
 
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime
-from typing import Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 import msgspec
 from beanie import Document, PydanticObjectId
@@ -11,8 +11,10 @@ from pymongo import IndexModel
 from pymongo.asynchronous.client_session import AsyncClientSession
 
 from social.backing import Backing
-from social.backing.mongo import BSON_ENCODERS
+from social.backing.mongo import BSON_ENCODERS, stored
 from social.events import EventType
+from social.files import Probe
+from social.media.renditions import Rendition
 from social.media.words import beginnings, folded, words
 from social.moments import now
 from social.outbox.documents import Announcement, Row, announce
@@ -69,6 +71,7 @@ class Media(OfWorkspace):
     thumbnail_mime: str = ""
     placeholder: str = ""  # a data: URI of at most 1 KB
     fingerprint: str  # of what was uploaded: the same for the same file
+    probe: Annotated[Probe | None, stored(Probe | None)] = None  # of the file in the bucket
     uploaded_by: PydanticObjectId
     created_at: datetime = Field(default_factory=now)
     dropped_at: datetime | None = None  # when its file was removed, since all that showed it was online
@@ -84,6 +87,17 @@ class Media(OfWorkspace):
             IndexModel([("key", 1)]),
             IndexModel([("thumbnail_key", 1)]),
             IndexModel([("workspace_id", 1), ("bytes", 1)]),  # to sum up without reading the documents
+        )
+
+    @property
+    def facts(self) -> Probe:
+        """What is known of the file in the bucket; of one from before that was kept, what its other fields say."""
+        return self.probe or Probe(
+            mime=self.mime,
+            bytes=self.bytes,
+            width=self.width,
+            height=self.height,
+            frames=2 if self.animated else 1,
         )
 
     @classmethod
@@ -212,6 +226,16 @@ class Media(OfWorkspace):
 
         await backing.transaction(body)
         await backing.bucket.delete(self.keys)
+        await self._forget_renditions(backing)
+
+    async def _forget_renditions(self, backing: Backing) -> None:
+        """Removes what was made of the file, unless another one is the same: then that stands in for it."""
+        same = {"workspace_id": self.workspace_id, "fingerprint": self.fingerprint}
+        other = await self.get_pymongo_collection().find_one(same, {"key": 1})
+        if other is None:
+            await Rendition.forget(self.workspace_id, self.fingerprint, backing)
+        else:
+            await Rendition.now_from(self.workspace_id, self.fingerprint, other["key"])
 
     def _mine(self) -> dict[str, Any]:
         return {"_id": self.id, "workspace_id": self.workspace_id}

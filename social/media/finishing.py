@@ -5,7 +5,7 @@ It may be done over at any line: what is whole already is taken as it is, and wh
 
 import asyncio
 import hashlib
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, ExitStack
 from functools import partial
 
 import structlog
@@ -19,9 +19,12 @@ from social.errors import Conflict, Invalid, NotFound, TooLarge, Unavailable, Un
 from social.media import sending
 from social.media.benches import Benches
 from social.media.documents import Media
-from social.media.intake import made_ready
-from social.media.kinds import ENOUGH, VideoKind
-from social.media.taken import VIDEO_MIMES, expected, is_video
+from social.media.intake import disk, made_ready, nameless
+from social.media.kinds import ENOUGH
+from social.media.outcomes import STILL
+from social.media.probing import look
+from social.media.sources import InBucket
+from social.media.taken import expected, is_video
 from social.media.uploads import FINISHING, Upload
 from social.people.roles import Caller
 
@@ -101,29 +104,38 @@ async def looked_at(upload: Upload, backing: Backing, benches: Benches) -> Media
     async with backing.bucket.reading(upload.key, 0, min(ENOUGH, upload.bytes)) as pieces:
         kind = expected(b"".join([piece async for piece in pieces]))
     if is_video(kind):
-        return await _video(upload, kind, backing)
+        return await _video(upload, backing)
     return await _picture(upload, backing, benches)
 
 
-async def _video(upload: Upload, kind: VideoKind, backing: Backing) -> Media:
-    """A video as it came. What a probe finds out about it is to be put in here."""
+async def _video(upload: Upload, backing: Backing) -> Media:
+    """A video as it came, with a frame of it to be known by."""
     stored = await backing.bucket.stat(upload.key)
     if stored is None:
         raise BucketError("The file storage has lost this file. Please try again.")
-    media = Media(
-        id=upload.id,
-        workspace_id=upload.workspace_id,
-        name=upload.name,
-        mime=VIDEO_MIMES[kind],
-        bytes=upload.bytes,
-        width=0,
-        height=0,
-        animated=False,
-        kind="video",
-        key=upload.key,
-        fingerprint=_fingerprint(upload, stored),
-        uploaded_by=upload.begun_by,
-    )
+    with disk(), ExitStack() as files:
+        frame, small = [files.enter_context(await asyncio.to_thread(nameless)) for _ in range(2)]
+        looked = await look(InBucket(backing.bucket, upload.key, upload.bytes), frame, small)
+        media = Media(
+            id=upload.id,
+            workspace_id=upload.workspace_id,
+            name=upload.name,
+            mime=looked.probe.mime,
+            bytes=upload.bytes,
+            width=looked.probe.width,
+            height=looked.probe.height,
+            animated=False,
+            kind="video",
+            key=upload.key,
+            thumbnail_key=upload.thumbnail_key,
+            thumbnail_mime=STILL,
+            placeholder=looked.placeholder,
+            fingerprint=_fingerprint(upload, stored),
+            probe=looked.probe,
+            uploaded_by=upload.begun_by,
+        )
+        size = small.seek(0, 2)
+        await backing.bucket.put(media.thumbnail_key, small, mime=media.thumbnail_mime, size=size)
     await _replace(upload, media, backing)
     return media
 

@@ -101,6 +101,7 @@ class Ready:
             thumbnail_mime=self.made.thumbnail_mime,
             placeholder=self.made.placeholder,
             fingerprint=self.sha256,
+            probe=self.made.probe,
             uploaded_by=uploaded_by,
         )
 
@@ -123,8 +124,8 @@ class Ready:
 @asynccontextmanager
 async def made_ready(chunks: AsyncIterator[bytes], benches: Benches, *, most: int) -> AsyncIterator[Ready]:
     """The picture that `chunks` carry, of at most `most` bytes, as it goes out. Refusals as of `take`."""
-    with _disk(), ExitStack() as files:
-        source, clean, thumbnail = [files.enter_context(await asyncio.to_thread(_nameless)) for _ in range(3)]
+    with disk(), ExitStack() as files:
+        source, clean, thumbnail = [files.enter_context(await asyncio.to_thread(nameless)) for _ in range(3)]
         kind, sha256 = await _received(chunks, source, most)
         made = await benches.work(kind, source, clean, thumbnail)
         yield Ready(kind=kind, sha256=sha256, made=made, clean=clean, thumbnail=thumbnail)
@@ -166,7 +167,7 @@ async def _withdraw(media: Media, backing: Backing) -> None:
 
 
 @contextmanager
-def _disk() -> Iterator[None]:
+def disk() -> Iterator[None]:
     """A full disk, in words."""
     try:
         yield
@@ -176,7 +177,8 @@ def _disk() -> Iterator[None]:
         raise
 
 
-def _nameless() -> IO[bytes]:
+def nameless() -> IO[bytes]:
+    """A file of this machine that is gone when it is closed, however this process ends."""
     return tempfile.TemporaryFile()
 
 

@@ -8,25 +8,24 @@ from typing import Literal
 
 import filetype
 
-Kind = Literal["jpeg", "png", "webp", "gif", "heic", "avif"]
-
-VideoKind = Literal["mp4", "mov", "webm", "mkv"]
+Kind = Literal["jpeg", "png", "webp", "gif", "heic", "avif", "tiff", "bmp"]
+VideoKind = Literal["mp4", "mov", "m4v", "3gp", "mkv", "webm", "avi", "mpegts"]
 
 ENOUGH = 4096  # bytes from the start that `kind_of` and `called` look at
-TAKEN = "JPEG, PNG, WebP, GIF, HEIC and AVIF"
-VIDEOS_TAKEN = "MP4, MOV, WebM and MKV"
-SUFFIXES = {"image/jpeg": ".jpg", "image/png": ".png", "image/webp": ".webp", "image/gif": ".gif"}  # what we hand out
+TAKEN = "JPEG, PNG, WebP, GIF, HEIC, AVIF, TIFF and BMP"
+VIDEOS_TAKEN = "MP4, MOV, MKV, WebM, AVI and MPEG-TS"
+VIDEO_MIMES: dict[VideoKind, str] = {
+    "mp4": "video/mp4", "mov": "video/quicktime", "m4v": "video/x-m4v", "3gp": "video/3gpp",
+    "mkv": "video/x-matroska", "webm": "video/webm", "avi": "video/x-msvideo", "mpegts": "video/mp2t",
+}  # fmt: skip
+SUFFIXES = {  # what we hand out
+    "image/jpeg": ".jpg", "image/png": ".png", "image/webp": ".webp", "image/gif": ".gif", "video/mp4": ".mp4",
+    "video/quicktime": ".mov", "video/x-m4v": ".m4v", "video/3gpp": ".3gp", "video/x-matroska": ".mkv",
+    "video/webm": ".webm", "video/x-msvideo": ".avi", "video/mp2t": ".ts",
+}  # fmt: skip
 
 HEIC_BRANDS = frozenset({b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1"})
 AVIF_BRANDS = frozenset({b"avif", b"avis"})
-MOV_BRAND = b"qt  "
-MP4_BRANDS = frozenset(
-    {
-        *(b"isom", b"iso2", b"iso4", b"iso5", b"iso6", b"mp41", b"mp42", b"avc1", b"dash", b"mmp4"),
-        *(b"M4V ", b"M4VH", b"M4VP", b"MSNV", b"3gp4", b"3gp5", b"3gp6", b"3g2a"),
-    }
-)
-EBML = b"\x1a\x45\xdf\xa3"
 WORDS: tuple[tuple[bytes, str], ...] = (  # what is no picture, by a telling piece near its start, in small letters
     (b"content-disposition: form-data", "a form with a file in it (send the file itself as the body)"),
     (b"<svg", "an SVG drawing"),
@@ -40,10 +39,12 @@ STARTS: tuple[tuple[bytes, str], ...] = (
     (b"\x7fELF", "a program"),
     (b"MZ", "a program"),
     (b"#!", "a script"),
-    (b"BM", "a BMP picture"),
-    (b"II*\x00", "a TIFF picture or a camera's raw file"),
-    (b"MM\x00*", "a TIFF picture or a camera's raw file"),
 )
+TIFF_STARTS = (b"II*\x00", b"MM\x00*")
+BMP_HEADERS = frozenset({12, 40, 52, 56, 64, 108, 124})  # how long what follows the first 14 bytes can be
+QUICKTIME_STARTS = frozenset({b"moov", b"mdat", b"wide", b"free", b"skip", b"pnot"})  # of files older than `ftyp`
+MATROSKA = b"\x1aE\xdf\xa3"
+TS_SYNC, TS_PACKETS = 0x47, ((0, 188), (4, 192))  # where the first packet begins and how long each is
 
 
 def kind_of(head: bytes) -> Kind | None:
@@ -56,6 +57,10 @@ def kind_of(head: bytes) -> Kind | None:
         return "gif"
     if head[:4] == b"RIFF" and head[8:12] == b"WEBP":
         return "webp"
+    if head.startswith(TIFF_STARTS):
+        return "tiff"
+    if head[:2] == b"BM" and int.from_bytes(head[14:18], "little") in BMP_HEADERS:
+        return "bmp"
     brands = _brands(head)
     if brands & AVIF_BRANDS:
         return "avif"
@@ -63,15 +68,16 @@ def kind_of(head: bytes) -> Kind | None:
 
 
 def video_kind_of(head: bytes) -> VideoKind | None:
-    """The kind of video that begins with `head`, or None for whatever we do not take."""
-    if head.startswith(EBML):
-        return "webm" if b"webm" in head[:64] else "mkv" if b"matroska" in head[:64] else None
-    if head[4:8] in {b"moov", b"wide", b"mdat"}:  # QuickTime before it had a brand
+    """The kind of video that begins with `head`, or None for pictures and for whatever we do not take."""
+    if head.startswith(MATROSKA):
+        return "webm" if b"webm" in head[:64] else "mkv"
+    if head[:4] == b"RIFF" and head[8:12] == b"AVI ":
+        return "avi"
+    if head[4:8] == b"ftyp":
+        return None if kind_of(head) else _mp4_kind(head[8:12])
+    if head[4:8] in QUICKTIME_STARTS:
         return "mov"
-    brands = _brands(head)
-    if head[8:12] == MOV_BRAND:
-        return "mov"
-    return "mp4" if brands & MP4_BRANDS else None
+    return "mpegts" if any(_is_ts(head, start, length) for start, length in TS_PACKETS) else None
 
 
 def called(head: bytes) -> str:
@@ -94,6 +100,19 @@ def _brands(head: bytes) -> set[bytes]:
         return set()
     box = head[8 : min(int.from_bytes(head[:4], "big"), 256)]
     return {box[:4]} | {box[at : at + 4] for at in range(8, len(box) - 3, 4)}
+
+
+def _mp4_kind(brand: bytes) -> VideoKind:
+    if brand == b"qt  ":
+        return "mov"
+    if brand.startswith(b"M4V"):
+        return "m4v"
+    return "3gp" if brand.startswith((b"3gp", b"3g2")) else "mp4"
+
+
+def _is_ts(head: bytes, start: int, length: int) -> bool:
+    syncs = head[start::length]
+    return len(syncs) >= 3 and all(each == TS_SYNC for each in syncs)
 
 
 def _is_text(head: bytes) -> bool:

@@ -15,7 +15,6 @@ from social.backing import Backing
 from social.errors import NotFound
 from social.media.documents import Media
 from social.media.kinds import SUFFIXES
-from social.media.taken import VIDEO_SUFFIXES
 from social.moments import now
 
 PURPOSE = "media link"
@@ -84,4 +83,4 @@ def _expiry(at: datetime) -> int:
 
 def _called(name: str, mime: str) -> str:
     """`name` with the ending of what the file is now: what came as IMG_1.HEIC is saved as IMG_1.jpg."""
-    return f"{name.rpartition('.')[0] or name}{(SUFFIXES | VIDEO_SUFFIXES)[mime]}"
+    return f"{name.rpartition('.')[0] or name}{SUFFIXES[mime]}"

@@ -2,11 +2,14 @@
 
 import msgspec
 
+from social.files import Probe
+
+STILL = "image/webp"  # of thumbnails
 DISK_IS_FULL = 75  # its exit code then (EX_TEMPFAIL)
 
 
 class Made(msgspec.Struct, frozen=True, kw_only=True, tag=True):
-    """What became of a picture. Sizes in pixels, as seen; `placeholder` is a data: URI."""
+    """What became of a picture. Sizes in pixels, as seen; `placeholder` is a data: URI; `probe` is of what goes out."""
 
     mime: str
     width: int
@@ -14,6 +17,14 @@ class Made(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     animated: bool
     placeholder: str
     thumbnail_mime: str
+    probe: Probe
+
+
+class Looked(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+    """What a file is. Of a video the placeholder too, a data: URI."""
+
+    probe: Probe
+    placeholder: str = ""
 
 
 class Unusable(msgspec.Struct, frozen=True, kw_only=True, tag=True):
@@ -21,3 +32,15 @@ class Unusable(msgspec.Struct, frozen=True, kw_only=True, tag=True):
 
     sentence: str
     code: str
+
+
+class Refusal(Exception):
+    """Carries the words for an Unusable up to where it is answered."""
+
+    def __init__(self, sentence: str, code: str) -> None:
+        super().__init__(sentence)
+        self.code = code
+
+    def unusable(self) -> Unusable:
+        """The answer."""
+        return Unusable(sentence=str(self), code=self.code)

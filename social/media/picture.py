@@ -7,14 +7,15 @@ bytes announce.
 import base64
 import io
 import struct
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, cast
 
 import pillow_heif
 from PIL import GifImagePlugin, Image, ImageCms, ImageFile, ImageOps, JpegImagePlugin, PngImagePlugin
 
+from social.files import Probe
 from social.media import containers
 from social.media.kinds import Kind
-from social.media.outcomes import Made, Unusable
+from social.media.outcomes import STILL, Made, Refusal, Unusable
 
 PIXELS = 50_000_000
 FRAMES = 2_000
@@ -28,16 +29,13 @@ ORIENTATION = 0x0112  # Exif; 1 is upright
 
 FORMATS: dict[Kind, str] = {
     "jpeg": "JPEG", "png": "PNG", "webp": "WEBP", "gif": "GIF", "heic": "HEIF", "avif": "AVIF",
+    "tiff": "TIFF", "bmp": "BMP",
 }  # fmt: skip
 COPIED = {"png": containers.png, "webp": containers.webp, "gif": containers.gif}
 UNREADABLE = (  # what Pillow and its decoders were seen to raise on damaged files
     OSError, SyntaxError, ValueError, EOFError, LookupError, TypeError, ArithmeticError, RuntimeError, struct.error,
 )  # fmt: skip
 BROKEN = "This picture cannot be read: a part of it is missing or damaged. Save it anew and try again."
-
-
-class _Refused(Exception):
-    """Carries the words for an Unusable up to `made`."""
 
 
 def made(kind: Kind, source: BinaryIO, clean: BinaryIO, thumbnail: BinaryIO) -> Made | Unusable:
@@ -47,8 +45,8 @@ def made(kind: Kind, source: BinaryIO, clean: BinaryIO, thumbnail: BinaryIO) -> 
     """
     try:
         return _made(kind, source, clean, thumbnail)
-    except _Refused as refused:
-        return Unusable(sentence=str(refused), code="too-big")
+    except Refusal as refusal:
+        return refusal.unusable()
     except UNREADABLE as error:
         if isinstance(error, OSError) and error.errno is not None:
             raise  # the system's; Pillow's own have no number
@@ -56,9 +54,9 @@ def made(kind: Kind, source: BinaryIO, clean: BinaryIO, thumbnail: BinaryIO) -> 
 
 
 def _made(kind: Kind, source: BinaryIO, clean: BinaryIO, thumbnail: BinaryIO) -> Made:
-    image = _opened(kind, source)
+    image = opened(kind, source)
     animated = _decoded(kind, image)
-    upright = _seen(image, animated)
+    upright = seen(image, animated)
     if kind in COPIED and upright is image:
         source.seek(0)
         mime, written = f"image/{kind}", COPIED[kind](source.read())
@@ -66,18 +64,65 @@ def _made(kind: Kind, source: BinaryIO, clean: BinaryIO, thumbnail: BinaryIO) ->
         mime, written = _drawn(kind, image, upright)
     clean.write(written)
     small = _within(upright, SIDE)
-    thumbnail.write(_encoded(small, "WEBP", quality=80, icc_profile=_profile(upright)))
+    thumbnail.write(encoded(small, "WEBP", quality=80, icc_profile=profile_of(upright)))
     return Made(
         mime=mime,
         width=upright.width,
         height=upright.height,
         animated=animated,
-        placeholder=_placeholder(small),
-        thumbnail_mime="image/webp",
+        placeholder=placeholder(small),
+        thumbnail_mime=STILL,
+        probe=_probe(cast(Kind, mime.removeprefix("image/")), upright, written),
     )
 
 
-def _opened(kind: Kind, source: BinaryIO) -> ImageFile.ImageFile:
+def probed(kind: Kind, file: BinaryIO, size: int) -> Probe:
+    """What a picture is, from its header. Refusal in words."""
+    try:
+        image = opened(kind, file)
+        animated = kind in COPIED and getattr(image, "is_animated", False)
+        file.seek(0)
+        return _probe(kind, image, file.read() if animated else b"", size)
+    except UNREADABLE as error:
+        raise Refusal(BROKEN, "broken") from error
+
+
+def _probe(kind: Kind, image: Image.Image, written: bytes, size: int | None = None) -> Probe:
+    """Of `image`, which stands in a file of that kind: `written`, which may be left out where it does not move."""
+    frames, seconds = containers.timing(kind, written)
+    turned = _is_turned(image) and image.getexif().get(ORIENTATION) in range(5, 9)
+    width, height = (image.height, image.width) if turned else image.size
+    return Probe(
+        mime=f"image/{kind}",
+        bytes=size if size is not None else len(written),
+        width=width,
+        height=height,
+        frames=frames,
+        seconds=seconds,
+        alpha=image.has_transparency_data,
+        profiled=image.mode == "CMYK" or not _is_srgb(profile_of(image)),
+    )
+
+
+def _is_srgb(profile: bytes | None) -> bool:
+    """Whether a profile says what is meant without one anyway."""
+    if profile is None:
+        return True
+    try:
+        named = ImageCms.getProfileDescription(ImageCms.ImageCmsProfile(io.BytesIO(profile)))
+    except (ImageCms.PyCMSError, OSError):
+        return False
+    return "srgb" in named.casefold()
+
+
+def still(image: Image.Image, thumbnail: BinaryIO) -> str:
+    """Writes a small copy of a video's frame, and answers its placeholder."""
+    small = _within(image, SIDE)
+    thumbnail.write(encoded(small, "WEBP", quality=80))
+    return placeholder(small)
+
+
+def opened(kind: Kind, source: BinaryIO) -> ImageFile.ImageFile:
     """The picture, its header read and its size found bearable, nothing decoded yet."""
     Image.MAX_IMAGE_PIXELS = None  # ours is the limit, with better words
     PngImagePlugin.MAX_TEXT_CHUNK = TEXT_MOST
@@ -94,9 +139,10 @@ def _opened(kind: Kind, source: BinaryIO) -> ImageFile.ImageFile:
 
 def _check_size(width: int, height: int) -> None:
     if width * height > PIXELS:
-        raise _Refused(
+        raise Refusal(
             f"This picture has {width:,} × {height:,} pixels, which is {width * height / 1e6:,.0f} megapixels; "
-            f"at most {PIXELS // 1_000_000} are taken. Make it smaller and try again."
+            f"at most {PIXELS // 1_000_000} are taken. Make it smaller and try again.",
+            "too-big",
         )
 
 
@@ -104,9 +150,10 @@ def _decoded(kind: Kind, image: ImageFile.ImageFile) -> bool:
     """Decodes every frame, for damage shows only then, and goes back to the first. Answers whether it moves."""
     frames = getattr(image, "n_frames", 1) if kind in COPIED else 1  # in others, more pictures are not an animation
     if frames > FRAMES or frames * image.width * image.height > ANIMATED_PIXELS:
-        raise _Refused(
+        raise Refusal(
             f"This animation has {frames:,} frames of {image.width:,} × {image.height:,} pixels, "
-            "which is more than is taken. Make it shorter or smaller and try again."
+            "which is more than is taken. Make it shorter or smaller and try again.",
+            "too-big",
         )
     for frame in range(frames):
         image.seek(frame)
@@ -116,7 +163,7 @@ def _decoded(kind: Kind, image: ImageFile.ImageFile) -> bool:
     return frames > 1
 
 
-def _seen(image: Image.Image, animated: bool) -> Image.Image:
+def seen(image: Image.Image, animated: bool = False) -> Image.Image:
     """The picture as it is meant to be seen, in colours that a screen has; itself where there is nothing to do."""
     turned = ImageOps.exif_transpose(image) if _is_turned(image) and not animated else image
     return _for_screens(turned) if turned.mode == "CMYK" else turned
@@ -129,7 +176,7 @@ def _is_turned(image: Image.Image) -> bool:
 def _for_screens(image: Image.Image) -> Image.Image:
     """A picture for print, by its own profile where that can be used."""
     rgb: Image.Image | None = None
-    if profile := _profile(image):
+    if profile := profile_of(image):
         try:
             given = ImageCms.ImageCmsProfile(io.BytesIO(profile))
             rgb = ImageCms.profileToProfile(image, given, ImageCms.createProfile("sRGB"), outputMode="RGB")
@@ -142,14 +189,14 @@ def _for_screens(image: Image.Image) -> Image.Image:
 
 def _drawn(kind: Kind, image: Image.Image, upright: Image.Image) -> tuple[str, bytes]:
     """The type and the bytes of the file that goes out, where it cannot be the one that came."""
-    profile = _profile(upright)
+    profile = profile_of(upright)
     if kind == "webp":
-        return "image/webp", _encoded(upright, "WEBP", quality=JPEG_QUALITY, exif=b"", xmp=b"", icc_profile=profile)
+        return "image/webp", encoded(upright, "WEBP", quality=JPEG_QUALITY, exif=b"", xmp=b"", icc_profile=profile)
     if kind in {"png", "gif"} or _is_transparent(upright):
-        return "image/png", _encoded(upright, "PNG", exif=None, icc_profile=profile)
+        return "image/png", encoded(upright, "PNG", exif=None, icc_profile=profile)
     options = _as_before(image) if isinstance(image, JpegImagePlugin.JpegImageFile) else {"quality": JPEG_QUALITY}
     plain = upright if upright.mode in {"L", "RGB"} else upright.convert("RGB")
-    drawn = _encoded(plain, "JPEG", optimize=True, comment=b"", exif=b"", icc_profile=profile, **options)
+    drawn = encoded(plain, "JPEG", optimize=True, comment=b"", exif=b"", icc_profile=profile, **options)
     return "image/jpeg", drawn
 
 
@@ -169,7 +216,8 @@ def _as_before(image: JpegImagePlugin.JpegImageFile) -> dict[str, Any]:
     }
 
 
-def _profile(image: Image.Image) -> bytes | None:
+def profile_of(image: Image.Image) -> bytes | None:
+    """The colours it is in, as an ICC profile, if it says so and that is no lumber."""
     profile: bytes | None = image.info.get("icc_profile")
     return profile if profile and len(profile) <= ICC_MOST else None
 
@@ -188,12 +236,13 @@ def _within(image: Image.Image, side: int) -> Image.Image:
     return plain
 
 
-def _placeholder(small: Image.Image) -> str:
-    tiny = _encoded(_within(small, TINY), "WEBP", quality=40, icc_profile=None)
+def placeholder(small: Image.Image) -> str:
+    """A tiny copy as a data: URI."""
+    tiny = encoded(_within(small, TINY), "WEBP", quality=40, icc_profile=None)
     return f"data:image/webp;base64,{base64.b64encode(tiny).decode()}"
 
 
-def _encoded(image: Image.Image, format: str, **options: Any) -> bytes:
+def encoded(image: Image.Image, format: str, **options: Any) -> bytes:
     """In memory first: what Pillow raises when a disk is full does not tell it from a damaged picture."""
     buffer = io.BytesIO()
     image.save(buffer, format, **options)

@@ -1,30 +1,9 @@
-"""Which files come in at all, and what a video is called when it goes out again as it came. Pure."""
+"""Which files come in at all. Pure."""
 
 from typing_extensions import TypeIs
 
 from social.errors import UnsupportedType
-from social.media.kinds import TAKEN, VIDEOS_TAKEN, Kind, VideoKind, called, kind_of, video_kind_of
-
-VIDEO_MIMES = {
-    "mp4": "video/mp4",
-    "m4v": "video/x-m4v",
-    "3gp": "video/3gpp",
-    "mov": "video/quicktime",
-    "webm": "video/webm",
-    "mkv": "video/x-matroska",
-    "avi": "video/x-msvideo",
-    "mpegts": "video/mp2t",
-}
-VIDEO_SUFFIXES = {
-    "video/mp4": ".mp4",
-    "video/x-m4v": ".m4v",
-    "video/3gpp": ".3gp",
-    "video/quicktime": ".mov",
-    "video/webm": ".webm",
-    "video/x-matroska": ".mkv",
-    "video/x-msvideo": ".avi",
-    "video/mp2t": ".ts",
-}
+from social.media.kinds import TAKEN, VIDEO_MIMES, VIDEOS_TAKEN, Kind, VideoKind, called, kind_of, video_kind_of
 
 
 def is_video(kind: Kind | VideoKind) -> TypeIs[VideoKind]:

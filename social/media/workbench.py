@@ -5,27 +5,24 @@ Its arguments are a kind and three file descriptors; its answer is one JSON valu
 
 import errno
 import os
-import resource
 import sys
-from pathlib import Path
 from typing import cast
 
 import msgspec
 
 from social.media import picture
+from social.media.confined import confine
 from social.media.kinds import Kind
 from social.media.outcomes import DISK_IS_FULL, Unusable
 
 MEMORY = 2 * 2**30  # of addresses; 50 megapixels are 200 MB for each of up to four copies
 CPU = 45  # seconds
 LARGEST = 128 * 2**20  # bytes of a file it writes
-NICER = 10
-FIRST_TO_GO = Path("/proc/self/oom_score_adj")
 
 
 def main(arguments: list[str]) -> int:
     """kind source clean thumbnail. The exit code: 0 with an answer, DISK_IS_FULL without."""
-    _limit_ourselves()
+    confine(memory=MEMORY, cpu=CPU, largest=LARGEST)
     source, clean, thumbnail = (int(descriptor) for descriptor in arguments[1:])
     try:
         with os.fdopen(source, "rb") as read, os.fdopen(clean, "wb") as written, os.fdopen(thumbnail, "wb") as small:
@@ -38,21 +35,6 @@ def main(arguments: list[str]) -> int:
         raise
     sys.stdout.buffer.write(msgspec.json.encode(answer))
     return 0
-
-
-def _limit_ourselves() -> None:
-    os.nice(NICER)
-    if FIRST_TO_GO.exists():
-        FIRST_TO_GO.write_text("1000")  # where memory runs out, one picture and not the database
-    for what, most in (
-        (resource.RLIMIT_AS, MEMORY),
-        (resource.RLIMIT_CPU, CPU),
-        (resource.RLIMIT_FSIZE, LARGEST),
-        (resource.RLIMIT_CORE, 0),
-    ):
-        _, hard = resource.getrlimit(what)
-        lowest = most if hard == resource.RLIM_INFINITY else min(most, hard)
-        resource.setrlimit(what, (lowest, lowest))
 
 
 if __name__ == "__main__":

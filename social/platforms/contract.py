@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 import msgspec
 
 from social.errors import PlatformError, Wrong
+from social.files import AS_IT_IS, Choice, Pictures, PostKind, Probe
 
 if TYPE_CHECKING:
     from social.platforms.calls import Call
@@ -46,6 +47,9 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     image_types: tuple[str, ...]
     animated_bytes: int | None = None  # of an animated picture; None: as for any other
     animated: Animated = "alone"
+    video_bytes: int | None = None  # where an account's server says so; else `Platform.kinds` does
+    video_pixels: int | None = None
+    video_fps: int | None = None
     text_needed: bool = False  # whether media alone is not enough
     thread: int = 1  # parts one post may have here; 1: there are no threads
 
@@ -79,7 +83,11 @@ class Told(msgspec.Struct, frozen=True):
 
 
 class MediaItem(msgspec.Struct, frozen=True, kw_only=True):
-    """One file as a publication will send it. `key` is its place in the bucket; sizes in bytes and pixels."""
+    """One file as a publication will send it. `key` is its place in the bucket; sizes in bytes and pixels.
+
+    While it is composed it is the file as it was uploaded, with what is known of it and wanted for it. Once frozen it
+    is what goes out: that file, or the `rendition` (its id) that is made of it; how many bytes that has shows then.
+    """
 
     media_id: str
     key: str
@@ -89,6 +97,14 @@ class MediaItem(msgspec.Struct, frozen=True, kw_only=True):
     height: int
     alt: str = ""
     animated: bool = False
+    probe: Probe | None = None
+    choice: Choice = AS_IT_IS
+    rendition: str | None = None
+
+    @property
+    def video(self) -> bool:
+        """Whether it is a video."""
+        return self.mime.startswith("video/")
 
 
 class Part(msgspec.Struct, frozen=True, kw_only=True):
@@ -269,6 +285,11 @@ class Password(msgspec.Struct, frozen=True, kw_only=True):
     address: str | None = None  # of that page
 
 
+def _pictures(limits: Limits) -> PostKind:
+    taken = Pictures(types=limits.image_types, bytes=limits.image_bytes, pixels=limits.image_pixels)
+    return PostKind(name="pictures", words="a post with pictures", most=limits.media, pictures=taken)
+
+
 Save: TypeAlias = Callable[[Prepared], Awaitable[None]]
 
 
@@ -300,6 +321,8 @@ class Platform:
     delete: "Callable[[Call, str], Awaitable[None]] | None" = None
     # What the text limit counts of one part, in pieces that are counted each for itself.
     counted_text: Callable[[Content, int], tuple[str, ...]] = lambda content, part: (content.parts[part].text,)
+    # The kinds of posts with files, the likeliest first, and what each takes of them.
+    kinds: Callable[[Limits], tuple[PostKind, ...]] = lambda limits: (_pictures(limits),)
     # Whether there is anything to prepare.
     prepares: Callable[[Content], bool] = lambda content: bool(content.files)
     # Sentences for the person while composing, about what will happen and is no fault.

@@ -26,6 +26,7 @@ from social.errors import (
     RetryLater,
     Wrong,
 )
+from social.files import Animations, Pictures, PostKind, Videos
 from social.platforms.calls import Call, Upload
 from social.platforms.contract import (
     App,
@@ -51,6 +52,9 @@ BEFORE = timedelta(seconds=60)  # a server's clock may be behind ours by this mu
 AFTER = timedelta(hours=1)  # a request that was lost to us may land late, and clocks differ
 PAGE = 40
 PAGES = 25
+VIDEO_BYTES, VIDEO_PIXELS, VIDEO_FPS = 103_809_024, 8_294_400, 120  # an account's server may say otherwise
+VIDEO_SECONDS = (0.1, 12 * 3600.0)  # none is documented: the bytes are the limit
+GIF_PIXELS = 1_000_000
 POLL_OPTIONS, POLL_CHARACTERS, POLL_LASTS = 4, 50, (300, 2_629_746)  # the last in seconds
 SHORTLY = 0.25  # of the usual patience, for a question that is only a courtesy
 
@@ -244,6 +248,30 @@ def counted_text(content: Content, part: int) -> tuple[str, ...]:
     return (_in_full(str(content.options.get("spoiler", ""))), content.parts[part].text)
 
 
+def kinds(limits: Limits) -> tuple[PostKind, ...]:
+    """Pictures, or a moving GIF, or a video. Sheet: Limits."""
+    stills = tuple(mime for mime in limits.image_types if mime != "image/gif")
+    pictures = Pictures(types=stills, bytes=limits.image_bytes, pixels=limits.image_pixels)
+    video = Videos(
+        types=("video/mp4", "video/webm", "video/quicktime"),
+        codecs=("h264", "hevc", "vp8", "vp9", "av1"),  # none is documented; the server makes its own of them
+        sounds=("aac", "mp3", "opus", "vorbis"),
+        bytes=limits.video_bytes or VIDEO_BYTES,
+        pixels=limits.video_pixels or VIDEO_PIXELS,
+        fps=(1.0, float(limits.video_fps or VIDEO_FPS)),
+        seconds=VIDEO_SECONDS,
+    )
+    return (
+        PostKind(name="pictures", words="a post with pictures", most=limits.media, pictures=pictures),
+        PostKind(
+            name="gif",
+            words="a post with a GIF",
+            animations=Animations(bytes=limits.image_bytes, pixels=GIF_PIXELS),
+        ),
+        PostKind(name="video", words="a post with a video", videos=video),
+    )
+
+
 def objections(content: Content, limits: Limits) -> tuple[Wrong, ...]:
     """What a server would refuse about a poll. Sheet: Any post; Limits (a server's own figures may be other ones)."""
     poll = msgspec.convert(content.options, MastodonOptions).poll
@@ -395,6 +423,9 @@ def _limits(configuration: Any) -> Limits:
         alt=number("media_attachments", "description_limit", usual.alt),
         image_bytes=number("media_attachments", "image_size_limit", usual.image_bytes),
         image_pixels=number("media_attachments", "image_matrix_limit", usual.image_pixels or 0),
+        video_bytes=number("media_attachments", "video_size_limit", VIDEO_BYTES),
+        video_pixels=number("media_attachments", "video_matrix_limit", VIDEO_PIXELS),
+        video_fps=number("media_attachments", "video_frame_rate_limit", VIDEO_FPS),
     )
 
 
@@ -437,6 +468,9 @@ MASTODON = Platform(
             "image/webp",
             "image/avif",
         ),
+        video_bytes=VIDEO_BYTES,
+        video_pixels=VIDEO_PIXELS,
+        video_fps=VIDEO_FPS,
     ),
     scopes=("read:accounts", "read:statuses", "write:media", "write:statuses"),
     oauth=OAuth(
@@ -522,5 +556,6 @@ MASTODON = Platform(
     find=find,
     delete=delete,
     counted_text=counted_text,
+    kinds=kinds,
     objections=objections,
 )

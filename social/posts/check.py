@@ -8,10 +8,11 @@ from collections.abc import Iterator, Mapping
 import msgspec
 
 from social.errors import Invalid, Wrong
+from social.files import Probe
+from social.media.fit import File, Outcome, best
+from social.media.plans import Cannot
 from social.platforms.contract import Content, Limits, MediaItem, Part, Platform
 from social.platforms.limits import length
-
-MIB = 2**20
 
 
 def problems(content: Content, limits: Limits, platform: Platform) -> list[Wrong]:
@@ -58,7 +59,7 @@ def _part(content: Content, number: int, limits: Limits, platform: Platform) -> 
     if number and _is_empty(part):
         yield Wrong(f"{at}/text", "This part is empty. Write something or remove it.", "missing")
     yield from _text(content, number, at, limits, platform)
-    yield from _media(part.media, at, limits, platform)
+    yield from _media(part, at, limits, platform)
 
 
 def _is_empty(part: Part) -> bool:
@@ -91,36 +92,31 @@ def _text(content: Content, number: int, at: str, limits: Limits, platform: Plat
         yield Wrong(f"{at}/text", "The text holds a character that cannot be sent. Remove it.", "character")
 
 
-def _media(media: tuple[MediaItem, ...], at: str, limits: Limits, platform: Platform) -> Iterator[Wrong]:
-    if len(media) > limits.media:
-        words = f"{platform.title} takes {limits.media} pictures at most. Remove {len(media) - limits.media}."
-        yield Wrong(f"{at}/media", words, "too-many")
-    if limits.animated == "alone" and len(media) > 1 and any(item.animated for item in media):
-        words = f"{platform.title} takes an animated picture only on its own. Remove it or the others."
-        yield Wrong(f"{at}/media", words, "animated")
-    for number, item in enumerate(media):
-        yield from _file(item, f"{at}/media/{number}", limits, platform)
+def _media(part: Part, at: str, limits: Limits, platform: Platform) -> Iterator[Wrong]:
+    found = outcome(part, limits, platform)
+    if found is not None and found.because is not None:
+        yield Wrong(f"{at}/media", found.because.because, found.because.code)
+    for number, item in enumerate(part.media):
+        verdict = found.files[number] if found is not None else None
+        if isinstance(verdict, Cannot) and (found is None or found.because is None):
+            yield Wrong(f"{at}/media/{number}", verdict.because, verdict.code)
+        if len(item.alt) > limits.alt:
+            words = f"{platform.title} takes {limits.alt} characters of alt text."
+            yield Wrong(f"{at}/media/{number}/alt", words, "too-long")
 
 
-def _file(item: MediaItem, at: str, limits: Limits, platform: Platform) -> Iterator[Wrong]:
-    most = limits.animated_bytes or limits.image_bytes if item.animated else limits.image_bytes
-    if item.mime not in limits.image_types:
-        yield Wrong(at, f"{platform.title} does not take {item.mime}.", "type")
-    if item.bytes > most:
-        words = f"This picture has {item.bytes / MIB:.1f} MB; {platform.title} takes {_mib(most)} MB."
-        yield Wrong(at, words, "too-large")
-    if limits.image_pixels is not None and item.width * item.height > limits.image_pixels:
-        words = (
-            f"This picture is {item.width} by {item.height}; {platform.title} takes "
-            f"{limits.image_pixels / 1e6:.0f} megapixels at most."
-        )
-        yield Wrong(at, words, "too-large")
-    if len(item.alt) > limits.alt:
-        yield Wrong(f"{at}/alt", f"{platform.title} takes {limits.alt} characters of alt text.", "too-long")
+def outcome(part: Part, limits: Limits, platform: Platform) -> Outcome | None:
+    """What becomes of a part's files there; None where it has none."""
+    if not part.media:
+        return None
+    files = [File(probe=_facts(item), choice=item.choice) for item in part.media]
+    return best(files, platform.kinds(limits), platform.title)
 
 
-def _mib(size: int) -> str:
-    return f"{size / MIB:.1f}".removesuffix(".0")
+def _facts(item: MediaItem) -> Probe:
+    return item.probe or Probe(
+        mime=item.mime, bytes=item.bytes, width=item.width, height=item.height, frames=2 if item.animated else 1
+    )
 
 
 def typed_options(options: Mapping[str, object], known: Mapping[str, Platform]) -> None:

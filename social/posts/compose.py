@@ -6,6 +6,7 @@ from typing import Any
 import msgspec
 
 from social.accounts.documents import Account
+from social.files import AS_IT_IS
 from social.media.documents import Media
 from social.platforms.contract import Content, MediaItem, Part
 from social.posts.documents import Attached, PartWritten, Written
@@ -46,10 +47,10 @@ def written_at(pointer: str, written: Written, account: Account) -> str:
 
 
 def _items(attached: Iterable[Attached], media: Mapping[str, Media]) -> tuple[MediaItem, ...]:
-    return tuple(_item(media[each.id], each.alt or media[each.id].alt) for each in attached if each.id in media)
+    return tuple(_item(media[each.id], each) for each in attached if each.id in media)
 
 
-def _item(file: Media, alt: str) -> MediaItem:
+def _item(file: Media, attached: Attached) -> MediaItem:
     return MediaItem(
         media_id=str(file.id),
         key=file.key,
@@ -57,6 +58,8 @@ def _item(file: Media, alt: str) -> MediaItem:
         bytes=file.bytes,
         width=file.width,
         height=file.height,
-        alt=alt,
+        alt=attached.alt or file.alt,
         animated=file.animated,
+        probe=file.facts,
+        choice=attached.fit or AS_IT_IS,
     )

@@ -13,6 +13,7 @@ from pymongo import IndexModel
 from pymongo.asynchronous.client_session import AsyncClientSession
 
 from social.backing.mongo import BSON_ENCODERS, stored
+from social.files import Choice
 from social.moments import now
 from social.people.roles import Caller
 from social.people.workspaces import OfWorkspace
@@ -20,10 +21,12 @@ from social.posts.when import Plan
 
 
 class Attached(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """One picture of a post: the id of the media and the words for those who cannot see it."""
+    """One file of a post: the id of the media, the words for those who cannot see it, and what is wanted where it does
+    not fit."""
 
     id: str
     alt: str = ""
+    fit: Choice | None = None
 
 
 class PartWritten(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -1,20 +1,27 @@
 """What was written, against the accounts and files that there are, and against what each account takes."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from datetime import datetime
+from typing import Literal
 
 import msgspec
 from beanie.operators import In
 from bson import ObjectId
 
 from social.accounts.documents import Account
+from social.backing import Backing
 from social.errors import Invalid, Wrong
 from social.media.documents import Media
+from social.media.plans import Cannot, Converts, Fits
 from social.people.roles import Caller
 from social.platforms import PLATFORMS
-from social.platforms.contract import Content, Limits
+from social.platforms.contract import Content
 from social.posts import check, compose
 from social.posts.documents import Written
 from social.posts.split import split
+from social.publishing.converted import frozen, limits_of
+
+NAMED: dict[type, Literal["fits", "converts", "cannot"]] = {Fits: "fits", Converts: "converts", Cannot: "cannot"}
 
 
 class PartLength(msgspec.Struct, frozen=True, kw_only=True):
@@ -22,6 +29,23 @@ class PartLength(msgspec.Struct, frozen=True, kw_only=True):
 
     length: int
     limit: int
+
+
+class FileVerdict(msgspec.Struct, frozen=True, kw_only=True):
+    """What becomes of one file on an account: `fits`, `converts` (and how, in sentences) or `cannot` (and why).
+
+    `pointer` leads to the file in the post; `kind` names the kind of post it is shown in, `width` and `height` are of
+    what goes out.
+    """
+
+    pointer: str
+    media_id: str
+    verdict: Literal["fits", "converts", "cannot"]
+    kind: str
+    changes: list[str]
+    because: str
+    width: int
+    height: int
 
 
 class Verdict(msgspec.Struct, frozen=True, kw_only=True):
@@ -34,6 +58,7 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True):
     parts: list[PartLength]
     problems: list[Wrong]
     notes: list[str]
+    files: list[FileVerdict]
 
 
 async def verdicts(caller: Caller, written: Written) -> list[Verdict]:
@@ -81,8 +106,13 @@ async def known(caller: Caller, written: Written) -> tuple[list[Account], dict[s
     return [have[id] for id in dict.fromkeys(written.accounts)], media
 
 
-async def fitting(caller: Caller, written: Written) -> dict[ObjectId, tuple[Account, Content]]:
-    """The content for each account, by its id. Invalid lists all problems of all accounts at once."""
+async def fitting(
+    caller: Caller, written: Written, needed_at: datetime, backing: Backing
+) -> dict[ObjectId, tuple[Account, Content]]:
+    """The content for each account, by its id; what has to be converted for it is wanted by `needed_at`.
+
+    Invalid lists all problems of all accounts at once.
+    """
     accounts, media = await known(caller, written)
     contents: dict[ObjectId, tuple[Account, Content]] = {
         account.id: (account, compose.content(written, account, media)) for account in accounts
@@ -95,13 +125,16 @@ async def fitting(caller: Caller, written: Written) -> dict[ObjectId, tuple[Acco
         ]
     if wrong:
         raise Invalid("This cannot go out yet.", wrong)
-    return contents
+    return {
+        id: (account, await frozen(account, content, media, needed_at, backing))
+        for id, (account, content) in contents.items()
+    }
 
 
 async def in_parts(caller: Caller, account_id: str, text: str, *, numbered: bool) -> list[str]:
     """`text` as the parts of a thread on one of the caller's accounts. NotFound."""
     account = await Account.found(caller, account_id)
-    limits, platform = _limits(account), PLATFORMS[account.platform]
+    limits, platform = limits_of(account), PLATFORMS[account.platform]
 
     def fits(part: str) -> bool:
         size = len(part.encode("utf-8", "surrogatepass"))
@@ -121,7 +154,7 @@ def _unfinished(written: Written, contents: Iterable[tuple[Account, Content]]) -
 
 
 def _verdict(account: Account, written: Written, content: Content) -> Verdict:
-    platform, limits = PLATFORMS[account.platform], _limits(account)
+    platform, limits = PLATFORMS[account.platform], limits_of(account)
     problems = [
         msgspec.structs.replace(each, pointer=compose.written_at(each.pointer, written, account))
         for each in check.problems(content, limits, platform)
@@ -139,11 +172,28 @@ def _verdict(account: Account, written: Written, content: Content) -> Verdict:
         parts=lengths,
         problems=problems,
         notes=check.remarks(content, limits, platform),
+        files=list(_files(account, written, content)),
     )
 
 
-def _limits(account: Account) -> Limits:
-    return account.limits or PLATFORMS[account.platform].limits
+def _files(account: Account, written: Written, content: Content) -> Iterator[FileVerdict]:
+    platform, limits = PLATFORMS[account.platform], limits_of(account)
+    for number, part in enumerate(content.parts):
+        outcome = check.outcome(part, limits, platform)
+        at = f"/thread/{number - 1}/media" if number else "/media"
+        for place, (item, verdict) in enumerate(zip(part.media, outcome.files if outcome else (), strict=True)):
+            plan = verdict.plan if isinstance(verdict, Converts) else None
+            width, height = (plan and plan.size) or (item.width, item.height)
+            yield FileVerdict(
+                pointer=compose.written_at(f"{at}/{place}", written, account),
+                media_id=item.media_id,
+                verdict=NAMED[type(verdict)],
+                kind=outcome.kind.words if outcome else "",
+                changes=list(verdict.changes) if isinstance(verdict, Converts) else [],
+                because=verdict.because if isinstance(verdict, Cannot) else "",
+                width=width,
+                height=height,
+            )
 
 
 def _ids(given: Iterable[str]) -> list[ObjectId]:

@@ -82,7 +82,7 @@ async def save(caller: Caller, post_id: str, revision: int, written: Written, ba
             raise _gone_out()
         await known(caller, written)  # it failed everywhere: written anew it is a draft, to be planned again
         return await _changed(post, revision, _writing(written) | {"draft": True, "plan": None}, {}, backing)
-    contents = await fitting(caller, written)
+    contents = await fitting(caller, written, post.plan.due_at, backing)
     return await _changed(post, revision, _writing(written), contents, backing)
 
 
@@ -95,7 +95,7 @@ async def plan(caller: Caller, post_id: str, revision: int, when: Plan, backing:
     must_be_ahead(when, now())
     if when.lateness:
         sensible(when.lateness)
-    contents = await fitting(caller, post.written)
+    contents = await fitting(caller, post.written, when.due_at, backing)
     await _kept_words(caller, post.written, backing)
     planned = await _changed(post, revision, {"plan": as_bson(when), "draft": False}, contents, backing, to=when)
     await hint(when.due_at, backing)

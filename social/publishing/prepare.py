@@ -21,7 +21,8 @@ from social.errors import Disconnected, PlatformError, RetryLater
 from social.outbox.documents import announce
 from social.platforms import PLATFORMS
 from social.platforms.calls import Call
-from social.platforms.contract import Platform, Prepared
+from social.platforms.contract import Content, Platform, Prepared
+from social.publishing.converted import whole
 from social.publishing.documents import Publication
 from social.publishing.facts import Work
 from social.publishing.reconnect import login_refused
@@ -94,7 +95,11 @@ async def _prepare(publication: Publication, work: Work, backing: Backing) -> No
         if account is None or account.state != "connected":
             raise Disconnected("This account is no longer connected. Connect it again, then this can go out.")
         async with renewing(publication, work, backing):
-            prepared = await _made(platform, account, publication, work, backing)
+            content = await _whole(publication)
+            if content is None:
+                await _told(_not_converted_yet(backing), publication, work, backing)
+                return
+            prepared = await _made(platform, account, publication, content, work, backing)
         crash_here("prepared", backing)
         later = _later(publication, platform, backing)
         await _told(_done(prepared, publication, platform, backing) if prepared else later, publication, work, backing)
@@ -115,8 +120,22 @@ async def _prepare(publication: Publication, work: Work, backing: Backing) -> No
         log.warning("publication.preparation_interrupted", publication=str(publication.id), error=type(error).__name__)
 
 
+async def _whole(publication: Publication) -> Content | None:
+    """What will be sent, once all its files are what the platform takes; None if that takes longer."""
+    for pause in POLLS:
+        content = await whole(publication.content, publication.workspace_id)
+        if content is not None:
+            return content
+        await asyncio.sleep(pause)
+    return None
+
+
+def _not_converted_yet(backing: Backing) -> dict[str, Any]:
+    return {"prepare_at": backing.now() + timedelta(seconds=LATER), "work": None}
+
+
 async def _made(
-    platform: Platform, account: Account, publication: Publication, work: Work, backing: Backing
+    platform: Platform, account: Account, publication: Publication, content: Content, work: Work, backing: Backing
 ) -> Prepared | None:
     """What the platform made of the media, once it is ready; None if it still works on it after a while."""
 
@@ -127,7 +146,7 @@ async def _made(
             raise _Lost
 
     async def make(call: Call) -> Prepared | None:
-        prepared = await platform.prepare(call, publication.content, made[-1], save)
+        prepared = await platform.prepare(call, content, made[-1], save)
         await save(prepared)
         for pause in POLLS:
             if await platform.ready(call, prepared):

@@ -25,6 +25,7 @@ KNOWN = 10_000  # publications of which it is remembered what they are, to name 
 FEW = 5  # of a tick that are looked up where that was forgotten
 
 SENDING = "publication.sending"
+CONVERTING = "rendition.making"
 
 Notice = Callable[[str], None]
 
@@ -91,6 +92,8 @@ class _Watching:
         if message.type == SENDING:
             await self._tell_sending(message)
             return
+        if message.type == CONVERTING and not self._wanted.as_json:
+            return  # how far a file is: for a page that shows it move
         self._last_at = message.at or self._last_at
         if message.type == "publication.changed":
             self._remember(message.data)

@@ -10,6 +10,7 @@
     python -m tests.bench live --json                                  a thousand sockets and one change
     python -m tests.bench idle --json                                  nothing to do
     python -m tests.bench model --schedules 100000 --planted --json    any order of events, and bugs planted in it
+    python -m tests.bench media --full --json                          awkward files on every platform, and its rules
     python -m tests.bench NAME --help                                  the options of one
 
 Each starts what it needs (MongoDB, Valkey, S3, the sink, `social serve`), runs bounded, cleans up, prints a table and

@@ -20,7 +20,7 @@ from typing import Any
 from social.embedded.supervisor import cancelled_by_signals
 from tests.bench import shown
 
-BENCHES = ("burst", "steady", "kill", "fairness", "hold", "api", "live", "faults", "idle", "model")
+BENCHES = ("burst", "steady", "kill", "fairness", "hold", "api", "live", "faults", "idle", "model", "media")
 INTERRUPTED = 130
 
 

@@ -22,7 +22,7 @@ from tests.servers.commands import Commands, collection, conditions, scans
 from tests.servers.product import PASSWORD, Person
 from tests.servers.sandbox import Sandbox
 
-OF_WORKSPACES = {"posts", "publications", "accounts", "media", "attempts", "uploads"}
+OF_WORKSPACES = {"posts", "publications", "accounts", "media", "attempts", "uploads", "renditions"}
 # The engine works for all workspaces at once. These are all the shapes it may ask in, by the names in the filter.
 ENGINES = {
     "publications": [
@@ -61,6 +61,7 @@ ENGINES = {
     "attempts": [{"publication_id", "rev", "part", "receipt"}],
     "media": [{"key"}, {"thumbnail_key"}],
     "uploads": [{"expires_at"}, {"source", "problem"}, {"key"}, {"clean_key"}, {"thumbnail_key"}],
+    "renditions": [{"next_at"}],
 }
 
 

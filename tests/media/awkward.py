@@ -42,11 +42,15 @@ def written(picture: Image.Image, format: str, **options: Any) -> bytes:
 
 def exif(orientation: int = 1) -> bytes:
     """With a camera's name and the place where it was."""
+    return _tags(orientation).tobytes()
+
+
+def _tags(orientation: int) -> Image.Exif:
     tags = Image.Exif()
     tags[ORIENTATION], tags[MAKE] = orientation, SECRET
     place = tags.get_ifd(GPS)
     place[1], place[2], place[3], place[4] = "N", (52.0, 31.0, 12.5), "E", (13.0, 24.0, 36.5)
-    return tags.tobytes()
+    return tags
 
 
 def jpeg(picture: Image.Image | None = None, orientation: int = 1, **options: Any) -> bytes:
@@ -72,6 +76,11 @@ def heic(picture: Image.Image | None = None, orientation: int = 1) -> bytes:
 
 def avif(picture: Image.Image | None = None, orientation: int = 1) -> bytes:
     return written(picture or corners(), "AVIF", exif=exif(orientation), xmp=XMP, quality=90)
+
+
+def tiff(picture: Image.Image | None = None, orientation: int = 1) -> bytes:
+    """As a scanner makes it."""
+    return written(picture or corners(), "TIFF", compression="tiff_lzw", tiffinfo=_tags(orientation), icc_profile=SRGB)
 
 
 def frames(count: int = 5) -> list[Image.Image]:

@@ -10,6 +10,7 @@ from datetime import timedelta
 from social.platforms.bluesky import connecting
 from social.platforms.bluesky.checking import objections, remarks
 from social.platforms.bluesky.faults import FAULTS
+from social.platforms.bluesky.files import kinds
 from social.platforms.bluesky.options import BlueskyOptions
 from social.platforms.bluesky.publishing import delete, find, prepare, prepares, publish, ready
 from social.platforms.calls import Call
@@ -42,6 +43,7 @@ BLUESKY = Platform(
         animated="still",
         thread=100,
     ),
+    kinds=kinds,
     scopes=connecting.SCOPES,
     usual_server="bsky.social",
     sandbox_path="/bluesky",

@@ -70,7 +70,8 @@ async def prepare(call: Call, content: Content, prepared: Prepared, save: Save) 
             file=Upload(key=item.key, mime=item.mime, size=item.bytes),
             to="media",
         )
-        if not uploaded.blob.mimeType.startswith("image/"):  # it looks at the bytes, and would refuse the post
+        sort = "video/" if item.video else "image/"
+        if not uploaded.blob.mimeType.startswith(sort):  # it looks at the bytes, and would refuse the post
             words = "The server cannot do anything with one of the pictures. Replace it and plan the post again."
             raise Rejected(words, code="bad-file", said=uploaded.blob.mimeType)
         blob = msgspec.json.encode(uploaded.blob).decode()

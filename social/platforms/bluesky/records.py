@@ -105,6 +105,14 @@ class Gallery(msgspec.Struct, tag_field="$type", tag="app.bsky.embed.gallery", f
     items: tuple[GalleryImage, ...]
 
 
+class Video(msgspec.Struct, tag_field="$type", tag="app.bsky.embed.video", frozen=True, kw_only=True):
+    """A video. A post shows a hole until the server's video service has worked on it."""
+
+    video: Blob
+    alt: str | UnsetType = UNSET
+    aspectRatio: Ratio
+
+
 class ExternalLink(msgspec.Struct, frozen=True, kw_only=True):
     """What a link card shows."""
 
@@ -132,7 +140,7 @@ class QuoteWithMedia(
     """Another post beside pictures or a card."""
 
     record: Quote
-    media: Images | Gallery | External
+    media: Images | Gallery | Video | External
 
 
 class Reply(msgspec.Struct, frozen=True, kw_only=True):
@@ -154,7 +162,7 @@ class SelfLabels(msgspec.Struct, tag_field="$type", tag="com.atproto.label.defs#
     values: tuple[Label, ...]
 
 
-Embed = Images | Gallery | External | Quote | QuoteWithMedia
+Embed = Images | Gallery | Video | External | Quote | QuoteWithMedia
 
 
 class Post(msgspec.Struct, tag_field="$type", tag=POST, frozen=True, kw_only=True):
@@ -228,9 +236,11 @@ REPLIERS: dict[Replier, str] = {
 def embed(turn: Turn, options: BlueskyOptions, quoted: Ref | None) -> Embed | UnsetType:
     """What a part shows under its text. Card and quote belong to the first part."""
     blobs = tuple(msgspec.json.decode(each, type=Blob) for each in turn.media_ids)
-    media: Images | Gallery | External | None = None
+    media: Images | Gallery | Video | External | None = None
     if turn.part == 0 and options.card is not None:
         media = _card(options.card, blobs)
+    elif blobs and turn.media[0].video:
+        media = Video(video=blobs[0], alt=turn.media[0].alt or UNSET, aspectRatio=_ratio(turn.media[0]))
     elif blobs:
         media = _pictures(blobs, turn.media)
     if turn.part or quoted is None:

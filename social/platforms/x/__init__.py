@@ -15,6 +15,7 @@ from yarl import URL
 from social.platforms.calls import Call
 from social.platforms.contract import Identity, Limits, OAuth, Platform, Quota
 from social.platforms.x.faults import FAULTS
+from social.platforms.x.files import kinds
 from social.platforms.x.media import prepare, ready
 from social.platforms.x.posts import API, PAGES, delete, publish
 from social.platforms.x.rules import LIMITS, LONG, XOptions, objections, remarks
@@ -75,6 +76,7 @@ X = Platform(
     host=API,
     sandbox_path="/x",
     limits=LIMITS,
+    kinds=kinds,
     scopes=("tweet.read", "tweet.write", "users.read", "media.write", "offline.access"),
     oauth=OAuth(
         page=PAGES,

@@ -1,4 +1,4 @@
-"""Pictures on their way to X: one request for a picture, chunks for a GIF, alt text before the post.
+"""Files on their way to X: one request for a picture, chunks for a GIF or a video, alt text before the post.
 
 Sheet: Media; Ahead of time. An upload that no post uses vanishes within a day, so everything here may be repeated.
 """
@@ -133,7 +133,7 @@ def _finished(processing: Processing | None) -> bool:
 
 async def _uploaded(call: Call, item: MediaItem, prepared: Prepared, save: Save) -> Prepared:
     """`prepared` with one more file in it, saved."""
-    media = await (_in_chunks(call, item, prepared, save) if is_gif(item) else _at_once(call, item))
+    media = await (_in_chunks(call, item, prepared, save) if _is_long(item) else _at_once(call, item))
     progress = progress_of(prepared)
     waits = _waits(media, now())
     prepared = msgspec.structs.replace(prepared, media=(*prepared.media, media.id))
@@ -153,6 +153,11 @@ def _waits(media: Uploaded, at: datetime) -> datetime | None:
         return None
     wait = min(max(media.processing_info.check_after_secs, 0.0), 600.0)
     return at.astimezone(UTC) + timedelta(seconds=wait)
+
+
+def _is_long(item: MediaItem) -> bool:
+    """Whether X wants it in chunks."""
+    return item.video or is_gif(item)
 
 
 async def _at_once(call: Call, item: MediaItem) -> Uploaded:
@@ -176,7 +181,8 @@ async def _in_chunks(call: Call, item: MediaItem, prepared: Prepared, save: Save
 
 
 async def _begun(call: Call, item: MediaItem) -> Chunked:
-    asked = {"media_type": item.mime, "total_bytes": item.bytes, "media_category": "tweet_gif"}
+    category = "tweet_video" if item.video else "tweet_gif"
+    asked = {"media_type": item.mime, "total_bytes": item.bytes, "media_category": category}
     media = await call.post("/2/media/upload/initialize", Media, json=asked, to="media")
     return Chunked(id=media.data.id, key=media.data.media_key)
 

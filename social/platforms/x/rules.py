@@ -16,7 +16,6 @@ from social.platforms.weighted import UNSENDABLE, addresses
 
 MB = 2**20
 LONG = 25_000  # weighted, for those who pay for it
-GIF_WIDTH, GIF_HEIGHT = 1280, 1080
 POLL_OPTIONS = range(2, 5)
 POLL_CHARACTERS = 25
 POLL_MINUTES = range(5, 10_081)
@@ -147,10 +146,6 @@ def _of_the_parts(content: Content) -> Iterator[Wrong]:
         if len(CASHTAG.findall(part.text)) > CASHTAGS:
             words = "X takes one cashtag in a post from programs like this one. Remove the $ from the others."
             yield Wrong(f"{at}/text", words, "cashtags")
-        for place, item in enumerate(part.media):
-            if is_gif(item) and (item.width > GIF_WIDTH or item.height > GIF_HEIGHT):
-                words = f"X takes a GIF of up to {GIF_WIDTH} by {GIF_HEIGHT}; this has {item.width} by {item.height}."
-                yield Wrong(f"{at}/media/{place}", words, "too-large")
 
 
 def _unsendable(pointer: str) -> Wrong:
@@ -171,8 +166,6 @@ def _remarks(content: Content, options: XOptions) -> Iterator[str]:
             "X lets most apps answer a post only where its author mentioned or quoted this account. "
             "Elsewhere it refuses the answer."
         )
-    if any(item.animated and item.mime != "image/gif" for item in content.files):
-        yield "X animates GIFs. Another animated picture may stand still there."
 
 
 def is_gif(item: MediaItem) -> bool:

@@ -63,7 +63,7 @@ describe("what a platform or an account has of its own", () => {
 
   test("there and back through the API nothing changes, and known parts keep their keys", () => {
     const mine = changed(changed(post, ["x"], 1, { text: "other end" }), [], 0, { pictures: [picture("p", "bread")] });
-    const out = { ...written(mine), variants: { x: { text: null, media: null, thread: [{ text: "other end", media: [] }] } }, media: [{ ...picture("p", "bread"), mime: "image/jpeg", url: "/m/p" }], thread: [{ text: "second", media: [] }] };
+    const out = { ...written(mine), variants: { x: { text: null, media: null, thread: [{ text: "other end", media: [] }] } }, media: [{ ...picture("p", "bread"), mime: "image/jpeg", url: "/m/p", fit: null }], thread: [{ text: "second", media: [] }] };
     const back = writingOf(out, mine);
     expect(written(back)).toEqual(written(mine));
     expect(back.parts.map(({ key }) => key)).toEqual(mine.parts.map(({ key }) => key));
@@ -115,7 +115,7 @@ describe("problems are shown where they are mended", () => {
 
   const [a, b, c] = [account("a", "mastodon"), account("b", "x"), account("c", "x")];
   const verdict = (account_id: string, ...pointers: string[]): Verdict =>
-    ({ account_id, length: 1, limit: 1, parts: [], notes: [], problems: pointers.map((pointer) => ({ pointer, detail: `${pointer} is wrong`, code: "wrong" })) });
+    ({ account_id, length: 1, limit: 1, parts: [], notes: [], files: [], problems: pointers.map((pointer) => ({ pointer, detail: `${pointer} is wrong`, code: "wrong" })) });
 
   test("on the tab of what was written, and on those that inherit it", () => {
     const post = changed(changed(writing("t"), ["x"], 0, { text: "own" }), ["x", "b"], 0, { text: "mine" });

@@ -2,7 +2,7 @@
 
 import type { AttachedIn, AttachedOut, PartIn, PostIn, PostOut, VariantIn } from "../wire/types";
 
-export type Picture = Pick<AttachedOut, "id" | "alt" | "width" | "height" | "thumbnail_url"> & { mime?: string; placeholder?: string };
+export type Picture = Pick<AttachedOut, "id" | "alt" | "width" | "height" | "thumbnail_url"> & { mime?: string; placeholder?: string; fit?: AttachedOut["fit"] };
 
 /** One part of a thread; a post that is none has one. `key` tells parts of one list apart, whatever becomes of them. */
 export interface Part { key: number; text: string; pictures: readonly Picture[] }
@@ -131,5 +131,5 @@ function variantIn({ text, pictures, thread }: Variant): VariantIn {
 }
 
 function attached(pictures: readonly Picture[]): AttachedIn[] {
-  return pictures.map(({ id, alt }) => ({ id, alt }));
+  return pictures.map(({ id, alt, fit }) => (fit ? { id, alt, fit } : { id, alt }));
 }

@@ -975,11 +975,13 @@ export interface components {
             id: string;
             /** @default  */
             alt?: string;
+            fit?: components["schemas"]["Choice"] | null;
         };
         /** AttachedOut */
         AttachedOut: {
             id: string;
             alt: string;
+            fit: components["schemas"]["Choice"] | null;
             mime: string;
             width: number;
             height: number;
@@ -1036,6 +1038,27 @@ export interface components {
             /** @enum {string} */
             realm: "live" | "sandbox";
             servers: number;
+        };
+        /** Choice */
+        Choice: {
+            /**
+             * @default pad
+             * @enum {string}
+             */
+            shape?: "pad" | "crop";
+            /**
+             * @default [
+             *       0.5,
+             *       0.5
+             *     ]
+             */
+            focus?: [
+                number,
+                number
+            ];
+            /** @default 0 */
+            start?: number;
+            end?: number | null;
         };
         /** ConnectionIn */
         ConnectionIn: {
@@ -1696,6 +1719,7 @@ export interface components {
             parts: components["schemas"]["PartLength"][];
             problems: components["schemas"]["Wrong"][];
             notes: string[];
+            files: components["schemas"]["FileVerdict"][];
         };
         /** VerdictIn */
         VerdictIn: {

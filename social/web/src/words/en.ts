@@ -264,6 +264,7 @@ export const en = {
     placeholderPart: "And then…",
     addPart: "Add a part",
     addFirstPart: "Make it a thread",
+    converted: (n: number, changes: string) => `File ${n}: ${changes}`,
     partEarlier: (n: number) => `Move part ${n} up`,
     partLater: (n: number) => `Move part ${n} down`,
     joinPart: (n: number) => `Join part ${n} to the one before`,

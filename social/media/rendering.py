@@ -1,0 +1,193 @@
+"""Carries plans out on files of this machine: ffmpeg and Pillow in child processes, bounded in every way.
+
+What is made is looked at like any file that comes in: a rendition that does not hold what its plan promises is none.
+"""
+
+import asyncio
+import os
+import shutil
+import sys
+import tempfile
+from asyncio.subprocess import DEVNULL, PIPE, Process
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import IO
+
+import imageio_ffmpeg
+import msgspec
+import structlog
+
+from social.errors import Invalid, Unavailable
+from social.files import Probe
+from social.media import boxes, filming
+from social.media.children import ENVIRONMENT, ROOT, ended
+from social.media.outcomes import Unusable
+from social.media.plans import Film, Picture, Plan, Trim, Wrap
+from social.media.probing import probe as probed
+from social.media.sources import OnDisk
+
+log = structlog.get_logger()
+
+Progress = Callable[[float], None]  # told how much is done, from 0 to 1
+
+MEMORY = 6 * 2**30  # of addresses
+PICTURE_PATIENCE = 150.0  # seconds
+VIDEO_PATIENCE = (600.0, 30.0)  # seconds, and so many for each second that is shown
+ROOM_KEPT = 512 * 2**20  # bytes of the disk that are left to others
+ROOM_MORE = 64 * 2**20  # of a file beyond what is asked for, before it is cut off
+LESS = 0.8  # of the bits, where the first try came out too large
+TOO_HARD = "This file could not be converted: it takes more work than is given to one. Save it anew or smaller."
+TOO_LARGE = "This file could not be made small enough."
+NO_ROOM = "The server's disk has no room to convert this file. It is tried again later."
+
+
+async def rendered(plan: Plan, probe: Probe, source: IO[bytes], target: IO[bytes], progress: Progress) -> Probe:
+    """Makes what the plan says of `source` into `target`, both files of this machine, and answers what that is.
+
+    Invalid, in words, if that cannot be; Unavailable if the disk has no room. Ends its children when it is cancelled.
+    """
+    await asyncio.to_thread(_check_room, plan, probe)
+    if plan.step(Picture) is not None:
+        await _picture(plan, source, target)
+    else:
+        await _video(plan, probe, source, target, progress)
+    made = await probed(OnDisk(target))
+    if made.bytes > plan.bytes:
+        raise Invalid(TOO_LARGE, code="too-large")
+    return made
+
+
+def room_needed(plan: Plan, probe: Probe) -> int:
+    """Bytes of the disk that what is made may take."""
+    return min(plan.bytes, 4 * probe.bytes + ROOM_MORE)
+
+
+def _check_room(plan: Plan, probe: Probe) -> None:
+    if shutil.disk_usage(tempfile.gettempdir()).free < room_needed(plan, probe) + ROOM_KEPT:
+        raise Unavailable(NO_ROOM, retry_after=60)
+
+
+async def _picture(plan: Plan, source: IO[bytes], target: IO[bytes]) -> None:
+    files = (source.fileno(), target.fileno())
+    await asyncio.to_thread(source.seek, 0)
+    async with _started(["-m", "social.media.redraw", *map(str, files)], files, stdin=PIPE) as process:
+        try:
+            async with asyncio.timeout(PICTURE_PATIENCE):
+                said, _ = await process.communicate(msgspec.json.encode(plan))
+        except TimeoutError:
+            raise Invalid(TOO_HARD, code="too-hard") from None
+    if process.returncode != 0:
+        log.error("media.redraw_broke", code=process.returncode)
+        raise Invalid(TOO_HARD, code="too-hard")
+    if said:
+        refused = msgspec.json.decode(said, type=Unusable)
+        raise Invalid(refused.sentence, code=refused.code)
+
+
+async def _video(plan: Plan, probe: Probe, source: IO[bytes], target: IO[bytes], progress: Progress) -> None:
+    """Twice if need be: more plainly where the colours are beyond us, with fewer bits where it comes out too large."""
+    if not await _ffmpeg(plan, probe, source, target, progress) and not await _ffmpeg(
+        plan, probe, source, target, progress, plainly=True
+    ):
+        raise Invalid(TOO_HARD, code="too-hard")
+    if await asyncio.to_thread(target.seek, 0, os.SEEK_END) > plan.bytes:
+        await _ffmpeg(_with_less(plan), probe, source, target, progress)
+    wrap = plan.step(Wrap)
+    size = await asyncio.to_thread(target.seek, 0, os.SEEK_END)
+    if wrap is not None and 0 < size < wrap.least:
+        await asyncio.to_thread(_append, target, boxes.padding(max(8, wrap.least - size)))
+
+
+def _append(target: IO[bytes], piece: bytes) -> None:
+    target.write(piece)
+    target.flush()
+
+
+def _with_less(plan: Plan) -> Plan:
+    def less(film: Film) -> Film:
+        return Film(kbps=round(film.kbps * LESS), two_passes=True, flat=film.flat)
+
+    return msgspec.structs.replace(
+        plan, steps=tuple(less(step) if isinstance(step, Film) else step for step in plan.steps)
+    )
+
+
+async def _ffmpeg(
+    plan: Plan, probe: Probe, source: IO[bytes], target: IO[bytes], progress: Progress, *, plainly: bool = False
+) -> bool:
+    """Whether it worked. Both files are inherited by the child, which opens them anew."""
+    files = (source.fileno(), target.fileno())
+    trim = plan.step(Trim)
+    seconds = max(0.1, trim.end - trim.start if trim is not None else probe.seconds)
+    runs, furthest = filming.passes(plan, probe, *files, plainly=plainly), 0.0
+    with tempfile.TemporaryDirectory(prefix="social-passes-") as folder:
+        for number, words in enumerate(runs):
+
+            def told(done: float, number: int = number) -> None:
+                nonlocal furthest
+                furthest = max(furthest, (number + min(1.0, done / seconds)) / len(runs))
+                progress(furthest)
+
+            if not await _run(words, files, seconds, room_needed(plan, probe), Path(folder), told):
+                return False
+    return True
+
+
+async def _run(
+    words: list[str], files: Sequence[int], seconds: float, largest: int, folder: Path, progress: Progress
+) -> bool:
+    patience = VIDEO_PATIENCE[0] + VIDEO_PATIENCE[1] * seconds
+    limits = [str(each) for each in (MEMORY, round(patience * 2), largest + ROOM_MORE, os.getpid())]
+    ffmpeg = await asyncio.to_thread(imageio_ffmpeg.get_ffmpeg_exe)  # which tries it, the first time
+    program = ["-m", "social.media.confined", *limits, ffmpeg, *words]
+    async with _started(program, files, folder=folder) as process:
+        try:
+            async with asyncio.timeout(patience):
+                complaint, _ = await asyncio.gather(_read(process), _followed(process, progress))
+                await process.wait()
+        except TimeoutError:
+            complaint = b"took too long"
+    if process.returncode != 0:
+        log.warning(
+            "media.ffmpeg_failed", code=process.returncode, complaint=complaint[-2000:].decode(errors="replace")
+        )
+    return process.returncode == 0
+
+
+async def _read(process: Process) -> bytes:
+    """The end of what it complains of."""
+    said = b""
+    while process.stderr is not None and (piece := await process.stderr.read(4096)):
+        said = (said + piece)[-4096:]
+    return said
+
+
+async def _followed(process: Process, progress: Progress) -> None:
+    """Passes on how far it is: ffmpeg tells in lines of `out_time_us=`."""
+    while process.stdout is not None and (line := await process.stdout.readline()):
+        name, _, value = line.decode(errors="replace").strip().partition("=")
+        if name == "out_time_us" and value.isdigit():
+            progress(int(value) / 1e6)
+
+
+@asynccontextmanager
+async def _started(
+    words: list[str], files: Sequence[int], *, stdin: int = DEVNULL, folder: Path | None = None
+) -> AsyncIterator[Process]:
+    """A child that has nothing of ours but these files, and that is gone when the block ends."""
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        *words,
+        stdin=stdin,
+        stdout=PIPE,
+        stderr=PIPE,
+        pass_fds=files,
+        cwd=folder or ROOT,
+        env=ENVIRONMENT | {"PYTHONPATH": str(ROOT)},
+        start_new_session=True,
+    )
+    try:
+        yield process
+    finally:
+        await ended(process)

@@ -1,0 +1,274 @@
+"""Renditions: what plans made of files, once for each file and plan, however many accounts and posts need it.
+
+They are wanted when a post is planned and made by whichever instance has a hand free, the soonest needed first. A maker
+holds a lease; one that dies leaves it to run out, and another begins anew.
+"""
+
+import asyncio
+import secrets
+import tempfile
+from collections.abc import Coroutine, Iterable, Mapping
+from contextlib import ExitStack, suppress
+from datetime import datetime, timedelta
+from typing import IO, Annotated, Any, ClassVar, Literal
+
+import msgspec
+import structlog
+from beanie import PydanticObjectId
+from bson import ObjectId
+from pydantic import Field
+from pymongo import ASCENDING, IndexModel, ReturnDocument
+from pymongo.errors import PyMongoError
+
+from social.backing import Backing
+from social.backing.mongo import BSON_ENCODERS, as_bson, stored
+from social.errors import Invalid, NotFound, Unavailable
+from social.files import Probe
+from social.media.plans import Plan
+from social.media.rendering import rendered
+from social.moments import now
+from social.outbox.bus import Bus
+from social.people.workspaces import OfWorkspace
+
+log = structlog.get_logger()
+
+TRIES = 5  # of one whose storage, disk or maker failed; what is wrong with a file is said at once
+LEASE = timedelta(seconds=60)
+RENEWED_EVERY = 15.0  # seconds
+AGAIN_AFTER = timedelta(seconds=20)
+TOLD_EVERY = 1.0  # seconds between two ticks of progress
+LARGEST_SOURCE = 8 * 2**30  # bytes that are fetched to be converted
+TOO_LARGE = "This file is too large to be converted here: at most 8 GB are. Save it smaller and try again."
+GONE = "The file is no longer in storage. Attach it again."
+NOT_MADE = "This file could not be converted: it was tried several times. Save it anew and try again."
+
+State = Literal["wanted", "ready", "failed"]
+
+
+class Wanted(msgspec.Struct, frozen=True, kw_only=True):
+    """A file of the bucket that is to become what a plan says. `fingerprint` tells the file, `media_id` whose it is."""
+
+    media_id: str
+    fingerprint: str
+    key: str
+    probe: Probe
+    plan: Plan
+
+
+class Rendition(OfWorkspace):
+    """What becomes of one file by one plan. Its place in the bucket is known before it is there."""
+
+    noun: ClassVar[str] = "rendition"
+
+    id: PydanticObjectId = Field(default_factory=PydanticObjectId)
+    media_id: PydanticObjectId
+    fingerprint: str
+    source_key: str
+    source: Annotated[Probe, stored(Probe)]
+    plan: Annotated[Plan, stored(Plan)]
+    plan_key: str
+    key: str
+    state: State = "wanted"
+    needed_at: datetime
+    next_at: datetime | None  # when somebody may begin; None when nobody has to
+    token: str | None = None  # of who makes it
+    tries: int = 0
+    probe: Annotated[Probe | None, stored(Probe | None)] = None  # of what was made
+    sentence: str = ""  # why nothing was
+    created_at: datetime = Field(default_factory=now)
+
+    class Settings:
+        name = "renditions"
+        bson_encoders = BSON_ENCODERS
+        indexes = (
+            IndexModel([("workspace_id", 1), ("fingerprint", 1), ("plan_key", 1)], unique=True),
+            IndexModel([("needed_at", 1), ("next_at", 1)], partialFilterExpression={"next_at": {"$type": "date"}}),
+        )
+
+    @classmethod
+    async def want(
+        cls, workspace_id: PydanticObjectId, wanted: Wanted, needed_at: datetime, backing: Backing
+    ) -> "Rendition":
+        """The rendition, made or to be made by `needed_at`. One that could not be made is tried once more."""
+        renditions = cls.get_pymongo_collection()
+        same = {"workspace_id": workspace_id, "fingerprint": wanted.fingerprint, "plan_key": wanted.plan.key}
+        at = backing.now()
+        found = await renditions.find_one_and_update(
+            same,
+            {
+                "$min": {"needed_at": needed_at},
+                "$setOnInsert": {
+                    "media_id": ObjectId(wanted.media_id),
+                    "source_key": wanted.key,
+                    "source": as_bson(wanted.probe),
+                    "plan": as_bson(wanted.plan),
+                    "key": f"w/{workspace_id}/r/{secrets.token_hex(16)}",
+                    "state": "wanted",
+                    "next_at": at,
+                    "token": None,
+                    "tries": 0,
+                    "probe": None,
+                    "sentence": "",
+                    "created_at": at,
+                },
+            },
+            upsert=True,
+            return_document=ReturnDocument.AFTER,
+        )
+        rendition: Rendition = cls.model_validate(found)
+        if rendition.state == "failed":
+            anew = {"state": "wanted", "next_at": at, "tries": 0, "sentence": ""}
+            await renditions.update_one(same | {"state": "failed"}, {"$set": anew})
+        return rendition
+
+    @classmethod
+    async def named(cls, workspace_id: PydanticObjectId, ids: Iterable[str]) -> dict[str, "Rendition"]:
+        """Those of the workspace with these ids, by id."""
+        mine = {"workspace_id": workspace_id, "_id": {"$in": [ObjectId(id) for id in ids]}}
+        return {str(each.id): each for each in await cls.find(mine).to_list()}
+
+    @classmethod
+    async def forget(cls, workspace_id: PydanticObjectId, fingerprint: str, backing: Backing) -> None:
+        """Removes all that was made of a file."""
+        mine = {"workspace_id": workspace_id, "fingerprint": fingerprint}
+        keys = [each["key"] async for each in cls.get_pymongo_collection().find(mine, {"key": 1})]
+        if keys:
+            await cls.get_pymongo_collection().delete_many(mine)
+            await backing.bucket.delete(keys)
+
+    @classmethod
+    async def now_from(cls, workspace_id: PydanticObjectId, fingerprint: str, key: str) -> None:
+        """The file they are made of is elsewhere from now on."""
+        mine = {"workspace_id": workspace_id, "fingerprint": fingerprint}
+        await cls.get_pymongo_collection().update_many(mine, {"$set": {"source_key": key}})
+
+
+async def make_wanted(backing: Backing) -> None:
+    """Makes what is wanted, one at a time in this process, until nothing is. Safe to run in many processes."""
+    if backing.rendering.locked():
+        return
+    async with backing.rendering:
+        while not backing.stopping.is_set():
+            taken = await _taken(backing)
+            if taken is None:
+                return
+            await _made(taken, backing)
+
+
+async def _taken(backing: Backing) -> Rendition | None:
+    """The one that is needed soonest and is in nobody's hands, now in ours."""
+    at = backing.now()
+    found = await Rendition.get_pymongo_collection().find_one_and_update(
+        {"next_at": {"$lte": at, "$type": "date"}},
+        {"$set": {"token": secrets.token_hex(12), "next_at": at + LEASE}, "$inc": {"tries": 1}},
+        sort=[("needed_at", ASCENDING)],
+        return_document=ReturnDocument.AFTER,
+    )
+    return Rendition.model_validate(found) if found else None
+
+
+async def _made(rendition: Rendition, backing: Backing) -> None:
+    """Makes it and writes down what came of it. Cancelled, it is given back."""
+    if rendition.tries > TRIES:  # it took its makers with it
+        await _concluded(rendition, {"state": "failed", "sentence": NOT_MADE, "next_at": None})
+        return
+    renewing = asyncio.create_task(_renewed(rendition, backing))
+    try:
+        probe = await _unless_stopping(_stored(rendition, backing), backing)
+        await _concluded(rendition, {"state": "ready", "probe": as_bson(probe), "next_at": None})
+        log.info("rendition.made", rendition=str(rendition.id), mime=probe.mime, bytes=probe.bytes)
+    except (Invalid, NotFound) as refused:
+        sentence = GONE if isinstance(refused, NotFound) else refused.sentence
+        await _concluded(rendition, {"state": "failed", "sentence": sentence, "next_at": None})
+        log.info("rendition.failed", rendition=str(rendition.id), code=refused.facts.get("code"))
+    except (Unavailable, OSError) as away:
+        await _put_off(rendition, away, backing)
+    except asyncio.CancelledError:
+        with suppress(PyMongoError):
+            await _concluded(rendition, {"next_at": backing.now(), "tries": rendition.tries - 1})
+        raise
+    finally:
+        renewing.cancel()
+
+
+async def _unless_stopping(work: Coroutine[Any, Any, Probe], backing: Backing) -> Probe:
+    """What `work` answers. It is cancelled, and so are we, where the instance stops: another begins anew."""
+    making, stopping = asyncio.create_task(work), asyncio.create_task(backing.stopping.wait())
+    try:
+        await asyncio.wait({making, stopping}, return_when=asyncio.FIRST_COMPLETED)
+        if not making.done():
+            raise asyncio.CancelledError
+        return making.result()
+    finally:
+        stopping.cancel()
+        if not making.done():
+            making.cancel()
+            await asyncio.wait({making})
+
+
+async def _put_off(rendition: Rendition, away: Exception, backing: Backing) -> None:
+    log.warning("rendition.put_off", rendition=str(rendition.id), error=type(away).__name__)
+    if rendition.tries >= TRIES:
+        await _concluded(rendition, {"state": "failed", "sentence": NOT_MADE, "next_at": None})
+    else:
+        await _concluded(rendition, {"next_at": backing.now() + AGAIN_AFTER})
+
+
+async def _renewed(rendition: Rendition, backing: Backing) -> None:
+    """Keeps the lease as long as it runs."""
+    while True:
+        await asyncio.sleep(RENEWED_EVERY)
+        with suppress(PyMongoError):
+            await _concluded(rendition, {"next_at": backing.now() + LEASE}, keep=True)
+
+
+async def _concluded(rendition: Rendition, changes: Mapping[str, Any], *, keep: bool = False) -> None:
+    """Writes `changes`, if it is still ours."""
+    ours = {"_id": rendition.id, "workspace_id": rendition.workspace_id, "token": rendition.token}
+    changes = dict(changes) if keep else {**changes, "token": None}
+    await Rendition.get_pymongo_collection().update_one(ours, {"$set": changes})
+
+
+async def _stored(rendition: Rendition, backing: Backing) -> Probe:
+    """Fetches the file, converts it and puts what comes of it into the bucket."""
+    if rendition.source.bytes > LARGEST_SOURCE:
+        raise Invalid(TOO_LARGE, code="too-large")
+    ticks = _Ticks(rendition, backing)
+    with ExitStack() as files:
+        source, target = [files.enter_context(await asyncio.to_thread(_nameless)) for _ in range(2)]
+        async with backing.bucket.reading(rendition.source_key) as pieces:
+            async for piece in pieces:
+                await asyncio.to_thread(source.write, piece)
+        await asyncio.to_thread(source.flush)
+        telling = asyncio.create_task(ticks.tell())
+        try:
+            probe = await rendered(rendition.plan, rendition.source, source, target, ticks.reached)
+        finally:
+            telling.cancel()
+        await backing.bucket.put(rendition.key, target, mime=probe.mime, size=probe.bytes)
+    return probe
+
+
+class _Ticks:
+    """Tells the workspace how far one is, once a second at most."""
+
+    def __init__(self, rendition: Rendition, backing: Backing) -> None:
+        self._rendition = rendition
+        self._bus = Bus(backing)
+        self._done = 0.0
+
+    def reached(self, done: float) -> None:
+        """Takes note."""
+        self._done = done
+
+    async def tell(self) -> None:
+        """As long as it runs."""
+        about = {"rendition_id": str(self._rendition.id), "media_id": str(self._rendition.media_id)}
+        while True:
+            await asyncio.sleep(TOLD_EVERY)
+            done = {"done": round(self._done, 3)}
+            await self._bus.tick(self._rendition.workspace_id, "rendition.making", about | done)
+
+
+def _nameless() -> IO[bytes]:
+    return tempfile.TemporaryFile()

@@ -1,0 +1,1 @@
+"""Facebook Pages. So far only what it takes of files."""

@@ -1,0 +1,1 @@
+"""Instagram. So far only what it takes of files."""

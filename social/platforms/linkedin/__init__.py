@@ -1,0 +1,1 @@
+"""LinkedIn. So far only what it takes of files."""

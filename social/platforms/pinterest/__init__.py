@@ -1,0 +1,1 @@
+"""Pinterest. So far only what it takes of files."""

@@ -1,0 +1,1 @@
+"""Threads. So far only what it takes of files."""

@@ -1,0 +1,1 @@
+"""TikTok. So far only what it takes of files."""

@@ -1,0 +1,1 @@
+"""YouTube. So far only what it takes of files."""

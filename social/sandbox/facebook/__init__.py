@@ -1,0 +1,1 @@
+"""Facebook, simulated. So far only what it takes of files."""

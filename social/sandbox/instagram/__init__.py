@@ -1,0 +1,1 @@
+"""Instagram, simulated. So far only what it takes of files."""

@@ -1,0 +1,1 @@
+"""LinkedIn, simulated. So far only what it takes of files."""

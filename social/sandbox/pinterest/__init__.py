@@ -1,0 +1,1 @@
+"""Pinterest, simulated. So far only what it takes of files."""

@@ -1,0 +1,1 @@
+"""Threads, simulated. So far only what it takes of files."""

@@ -1,0 +1,1 @@
+"""TikTok, simulated. So far only what it takes of files."""

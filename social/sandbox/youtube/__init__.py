@@ -1,0 +1,1 @@
+"""YouTube, simulated. So far only what it takes of files."""

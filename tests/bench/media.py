@@ -1,0 +1,195 @@
+"""Awkward files on every platform: what is said to fit must be taken by rules that were written apart.
+
+Each file comes in as it would through the API; for each kind of post of each platform it is said what becomes of it; a
+plan is carried out once; and then the rules of the simulated platforms, taken from their sheets alone, look at what
+would go out. A surprise is whatever they refuse, whatever could not be made although it was promised, and whatever is
+refused without a sentence. `--sample` files, spread over all; `--full` for every one of them.
+"""
+
+import argparse
+import asyncio
+import importlib
+import resource
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from social.errors import Invalid, Refused
+from social.files import PostKind, Probe
+from social.media.benches import Benches
+from social.media.fit import File, fit_all
+from social.media.kinds import ENOUGH, kind_of, video_kind_of
+from social.media.plans import Cannot, Converts, Fits, Plan, Verdict
+from social.media.probing import probe
+from social.media.rendering import rendered
+from social.media.sources import OnDisk
+from social.platforms import AHEAD, PLATFORMS
+from social.sandbox.files import Seen
+from tests.media.corpus import Sample, every
+
+SAMPLE = 24
+KINDS: dict[str, tuple[str, tuple[PostKind, ...]]] = {
+    **{name: (each.title, each.kinds(each.limits)) for name, each in PLATFORMS.items()},
+    **AHEAD,
+}
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The options of this bench."""
+    parser.add_argument("--sample", type=int, default=SAMPLE, help="how many files, spread over all")
+    parser.add_argument("--full", action="store_true", help="every file")
+    parser.add_argument("--only", default="", help="only files with one of these, parted by commas, in their name")
+
+
+async def run(args: argparse.Namespace) -> dict[str, Any]:
+    """Figures of the whole; each surprise is printed."""
+    began = time.monotonic()
+    samples = [each for each in every() if any(word in each.name for word in args.only.split(","))]
+    if not args.full and not args.only:
+        samples = samples[:: max(1, len(samples) // args.sample)]
+    found = Found()
+    with tempfile.TemporaryDirectory(prefix="social-corpus-") as folder:
+        for number, sample in enumerate(samples, start=1):
+            await _tried(sample, Path(folder), found)
+            print(f"{number:4} of {len(samples)}  {time.monotonic() - began:6.0f} s  {sample.name}", flush=True)
+    return {
+        "files": len(samples),
+        "files_refused_in_words": found.files_refused,
+        "combinations": found.combinations,
+        "fit_as_they_are": found.fit,
+        "converted": found.converted,
+        "conversions": found.conversions,
+        "refused_in_words": found.refused,
+        "not_taken_as_they_came": found.needed,
+        "surprises": len(found.surprises),
+        "rss_mb_peak": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e6, 1),
+        "child_rss_mb_peak": round(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * 1024 / 1e6, 1),
+        "seconds": round(time.monotonic() - began, 1),
+    }
+
+
+@dataclass
+class Found:
+    """What came of it all."""
+
+    files_refused: int = 0
+    combinations: int = 0
+    fit: int = 0
+    converted: int = 0
+    conversions: int = 0
+    refused: int = 0
+    needed: int = 0
+    surprises: list[str] = field(default_factory=list)
+    benches: Benches = field(default_factory=Benches)
+
+    def surprise(self, what: str) -> None:
+        """Takes note of one, and shows it at once."""
+        self.surprises.append(what)
+        print(f"SURPRISE {what}", flush=True)
+
+
+async def _tried(sample: Sample, folder: Path, found: Found) -> None:
+    """One file on every platform."""
+    path = await asyncio.to_thread(sample.made, folder)
+    try:
+        clean, facts = await _taken(path, folder / "clean", found.benches)
+    except Refused as refused:
+        found.files_refused += 1
+        if not refused.sentence.endswith(".") or refused.facts.get("code") == "too-hard":
+            found.surprise(f"{sample.name} came in: {refused.sentence}")
+        return
+    finally:
+        path.unlink(missing_ok=True)
+    made: dict[str, Path | None] = {}
+    seen: dict[Path, Seen | str] = {}
+    for platform, (title, kinds) in KINDS.items():
+        refusal = importlib.import_module(f"social.sandbox.{platform}.files").refusal
+        for kind in kinds:
+            found.combinations += 1
+            about = f"{sample.name} on {platform} as {kind.words}"
+            outcome = fit_all([File(probe=facts)] * kind.least, kind, title)
+            verdict = outcome.files[0]
+            if clean not in seen:
+                seen[clean] = await asyncio.to_thread(_seen, clean)
+            if not isinstance(verdict, Fits) and _ruled(refusal, kind, seen[clean]) is not None:
+                found.needed += 1
+            if isinstance(verdict, Cannot):
+                found.refused += 1
+                if not verdict.because.endswith("."):
+                    found.surprise(f"{about}: {verdict.because}")
+                continue
+            if outcome.because is not None:
+                found.surprise(f"{about}: {outcome.because.because}")
+                continue
+            goes_out = await _going_out(verdict, clean, facts, made, folder, found, about)
+            if goes_out is not None:
+                if goes_out not in seen:
+                    seen[goes_out] = await asyncio.to_thread(_seen, goes_out)
+                if (said := _ruled(refusal, kind, seen[goes_out])) is not None:
+                    found.surprise(f"{about}: {said}")
+    for each in [clean, *made.values()]:
+        if each is not None:
+            each.unlink(missing_ok=True)
+
+
+async def _taken(path: Path, clean: Path, benches: Benches) -> tuple[Path, Probe]:
+    """The file as it rests in the bucket once it has come in, and what it is."""
+    head = path.read_bytes()[:ENOUGH]
+    kind = kind_of(head)
+    if kind is None or video_kind_of(head) is not None:
+        with path.open("rb") as file:
+            facts = await probe(OnDisk(file))
+        return path.replace(clean), facts
+    with path.open("rb") as source, clean.open("w+b") as target, tempfile.TemporaryFile() as thumbnail:
+        if not path.stat().st_size:
+            raise Invalid("This file is empty.", code="empty")
+        made = await benches.work(kind, source, target, thumbnail)
+    return clean, made.probe
+
+
+async def _going_out(
+    verdict: Verdict,
+    clean: Path,
+    facts: Probe,
+    made: dict[str, Path | None],
+    folder: Path,
+    found: Found,
+    about: str,
+) -> Path | None:
+    if not isinstance(verdict, Converts):
+        found.fit += 1
+        return clean
+    found.converted += 1
+    key = verdict.plan.key
+    if key not in made:
+        found.conversions += 1
+        made[key] = await _rendered(verdict.plan, clean, facts, folder / key[:32], found, about)
+    return made[key]
+
+
+async def _rendered(plan: Plan, clean: Path, facts: Probe, target: Path, found: Found, about: str) -> Path | None:
+    with clean.open("rb") as source, target.open("w+b") as written:
+        try:
+            await rendered(plan, facts, source, written, lambda done: None)
+        except Refused as refused:
+            found.surprise(f"{about}: {refused.sentence} {plan.steps}")
+            return None
+    return target
+
+
+Refusal = Callable[[str, Sequence[Seen]], str | None]
+
+
+def _seen(path: Path) -> Seen | str:
+    try:
+        return Seen(path)
+    except ValueError as unreadable:
+        return str(unreadable)
+
+
+def _ruled(refusal: Refusal, kind: PostKind, file: Seen | str) -> str | None:
+    """What the platform's own rules say against it."""
+    return file if isinstance(file, str) else refusal(kind.name, [file] * kind.least)

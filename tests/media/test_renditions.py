@@ -1,0 +1,233 @@
+"""Renditions: made once for each file and plan, by whoever has a hand free, and again by another who does not die."""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from social.backing import Backing
+from social.errors import Unavailable
+from social.files import Choice
+from social.media import renditions
+from social.media.documents import Media
+from social.media.fit import fit
+from social.media.plans import Converts
+from social.media.renditions import Rendition, Wanted, make_wanted
+from social.people.roles import Caller
+from tests.media import awkward
+from tests.media.conftest import Take
+from tests.media.test_fit import KINDS, kind
+
+Stored = Callable[[str], Awaitable[bytes]]
+Left = Callable[[], Awaitable[list[str]]]
+
+
+def wanted(media: Media, platform: str = "instagram", name: str = "picture", **choice: str) -> Wanted:
+    """What a kind of post wants of a file."""
+    verdict = fit(media.facts, kind(platform, name), KINDS[platform][0], Choice(**choice))  # type: ignore[arg-type]
+    assert isinstance(verdict, Converts)
+    return Wanted(media_id=str(media.id), sha256=media.sha256, key=media.key, probe=media.facts, plan=verdict.plan)
+
+
+async def want(media: Media, backing: Backing, **given: str) -> Rendition:
+    return await Rendition.want(media.workspace_id, wanted(media, **given), backing.now(), backing)
+
+
+async def known(rendition: Rendition) -> Rendition:
+    found = await Rendition.get(rendition.id)
+    assert found is not None
+    return found
+
+
+async def test_what_is_wanted_is_made_and_lies_where_it_was_said(taken: Take, backing: Backing, stored: Stored) -> None:
+    media = await taken(awkward.png(awkward.corners(200, 400)))
+    rendition = await want(media, backing)
+
+    await make_wanted(backing)
+
+    made = await known(rendition)
+    assert (made.state, made.key, made.next_at) == ("ready", rendition.key, None)
+    assert made.probe is not None
+    file = awkward.read(await stored(rendition.key))
+    assert (file.format, file.size) == ("JPEG", (320, 400))
+    assert (made.probe.width, made.probe.height, made.probe.mime) == (320, 400, "image/jpeg")
+
+
+async def test_ten_accounts_share_one_rendition_and_another_plan_has_its_own(taken: Take, backing: Backing) -> None:
+    media = await taken(awkward.png(awkward.corners(200, 400)))
+
+    same = await asyncio.gather(*(want(media, backing) for _ in range(10)))
+    other = await want(media, backing, shape="crop")
+
+    assert len({each.id for each in same}) == 1
+    assert other.id != same[0].id
+    assert await Rendition.find({"workspace_id": media.workspace_id}).count() == 2
+
+
+async def test_two_instances_never_make_the_same_one(taken: Take, backing: Backing) -> None:
+    media = await taken(awkward.png())
+    rendition = await want(media, backing)
+    first, second = await asyncio.gather(renditions._taken(backing), renditions._taken(backing))
+
+    assert [each is None for each in (first, second)].count(True) == 1
+    assert (await known(rendition)).tries == 1
+
+
+async def test_one_whose_maker_died_is_made_by_another(taken: Take, backing: Backing) -> None:
+    media = await taken(awkward.png())
+    rendition = await want(media, backing)
+    assert await renditions._taken(backing) is not None  # and is never heard of again
+
+    await make_wanted(backing)
+    assert (await known(rendition)).state == "wanted"
+    past = backing.now() - timedelta(seconds=1)
+    await Rendition.get_pymongo_collection().update_one({"_id": rendition.id}, {"$set": {"next_at": past}})
+    await make_wanted(backing)
+
+    assert (await known(rendition)).state == "ready"
+
+
+async def test_one_that_is_given_up_is_there_for_the_next(
+    taken: Take, backing: Backing, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    media = await taken(awkward.png())
+    rendition = await want(media, backing)
+    begun = asyncio.Event()
+
+    async def endless(*_: object) -> None:
+        begun.set()
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr(renditions, "rendered", endless)
+    task = asyncio.create_task(make_wanted(backing))
+    await begun.wait()
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    monkeypatch.undo()
+
+    await make_wanted(backing)
+    assert (await known(rendition)).state == "ready"
+
+
+async def test_an_instance_that_stops_gives_back_what_it_was_making(
+    taken: Take, backing: Backing, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    media = await taken(awkward.png())
+    rendition = await want(media, backing)
+    begun = asyncio.Event()
+
+    async def endless(*_: object) -> None:
+        begun.set()
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr(renditions, "rendered", endless)
+    task = asyncio.create_task(make_wanted(backing))
+    await begun.wait()
+    backing.stopping.set()
+    with pytest.raises(asyncio.CancelledError):
+        await asyncio.wait_for(task, 10)
+    backing.stopping.clear()
+
+    given_back = await known(rendition)
+    assert (given_back.token, given_back.tries) == (None, 0)
+
+
+async def test_one_that_kills_its_makers_is_given_up(taken: Take, backing: Backing) -> None:
+    media = await taken(awkward.png())
+    rendition = await want(media, backing)
+    await Rendition.get_pymongo_collection().update_one({"_id": rendition.id}, {"$set": {"tries": renditions.TRIES}})
+
+    await make_wanted(backing)
+
+    assert (await known(rendition)).state == "failed"
+
+
+async def test_a_disk_without_room_puts_it_off_and_a_bad_file_ends_it(
+    taken: Take, backing: Backing, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    media = await taken(awkward.png())
+    rendition = await want(media, backing)
+
+    async def full(*_: object) -> None:
+        raise Unavailable("no room", retry_after=60)
+
+    monkeypatch.setattr(renditions, "rendered", full)
+    await make_wanted(backing)
+    monkeypatch.undo()
+    put_off = await known(rendition)
+    assert (put_off.state, put_off.tries) == ("wanted", 1)
+    assert put_off.next_at is not None
+
+    broken = awkward.png()[:100]
+    await backing.bucket.put(media.key, broken, mime="image/png", size=len(broken))
+    await Rendition.get_pymongo_collection().update_one(
+        {"_id": rendition.id}, {"$set": {"next_at": backing.now() - timedelta(seconds=1)}}
+    )
+    await make_wanted(backing)
+    failed = await known(rendition)
+    assert failed.state == "failed"
+    assert failed.sentence.endswith(".")
+
+
+async def test_a_file_that_is_gone_ends_it_in_words(taken: Take, backing: Backing) -> None:
+    media = await taken(awkward.png())
+    rendition = await want(media, backing)
+    await backing.bucket.delete([media.key])
+
+    await make_wanted(backing)
+
+    assert (await known(rendition)).sentence == "The file is no longer in storage. Attach it again."
+
+
+async def test_with_a_picture_all_that_was_made_of_it_goes(taken: Take, backing: Backing, left: Left) -> None:
+    media = await taken(awkward.png())
+    await want(media, backing)
+    await make_wanted(backing)
+
+    await media.remove(backing)
+
+    assert [each for each in await left() if not each.startswith("outbox")] == []
+    assert await Rendition.find({"workspace_id": media.workspace_id}).count() == 0
+
+
+async def test_what_was_made_stays_while_the_same_file_is_there_under_another_name(
+    taken: Take, backing: Backing, caller: Caller
+) -> None:
+    first, second = await taken(awkward.png()), await taken(awkward.png())
+    rendition = await want(first, backing)
+
+    await first.remove(backing)
+    await make_wanted(backing)
+
+    made = await known(rendition)
+    assert (made.state, made.source_key) == ("ready", second.key)
+
+
+async def test_the_soonest_needed_is_made_first(taken: Take, backing: Backing) -> None:
+    later, sooner = await taken(awkward.png()), await taken(awkward.webp())
+    far = backing.now() + timedelta(days=3)
+    await Rendition.want(later.workspace_id, wanted(later), far, backing)
+    soon = await Rendition.want(sooner.workspace_id, wanted(sooner), backing.now() + timedelta(hours=1), backing)
+
+    first = await renditions._taken(backing)
+
+    assert first is not None
+    assert first.id == soon.id
+
+
+async def test_a_temporary_file_has_no_name(
+    taken: Take, backing: Backing, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    media = await taken(awkward.png())
+    await want(media, backing)
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    began = time.monotonic()
+
+    await make_wanted(backing)
+
+    assert list(tmp_path.iterdir()) == []
+    assert time.monotonic() - began < 60
