@@ -1099,6 +1099,18 @@ export interface components {
             copies: string[];
             uses: number;
         };
+        /** FileVerdict */
+        FileVerdict: {
+            pointer: string;
+            media_id: string;
+            /** @enum {string} */
+            verdict: "fits" | "converts" | "cannot";
+            kind: string;
+            changes: string[];
+            because: string;
+            width: number;
+            height: number;
+        };
         /** FoundOut */
         FoundOut: {
             id: string;
