@@ -50,7 +50,7 @@ async def test_files_are_found_by_beginnings_of_what_is_said_of_them(person: Per
 async def test_files_are_found_by_what_they_are_and_when_they_came(person: Person) -> None:
     await person.upload(jpeg(), "still.jpg")
     await person.upload(awkward.moving_gif(), "moving.gif")
-    video = await send_film(person, "film.mp4", film(1000))
+    video = await send_film(person, "film.mp4", film(5000))
 
     assert await found(person, kind="picture") == ["still.jpg"]
     assert await found(person, kind="animation") == ["moving.gif"]

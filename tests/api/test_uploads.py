@@ -4,7 +4,6 @@ import asyncio
 import base64
 import hashlib
 import io
-import os
 from typing import Any
 
 import pytest
@@ -12,11 +11,12 @@ import pytest
 from social.backing import Backing
 from tests.api.test_media import in_the_bucket, raw, workspace_of
 from tests.media import awkward
+from tests.media.films import of_size
 from tests.servers.product import Person
 
 Json = dict[str, Any]
 PART = 8 * 2**20
-FILM = b"\x00\x00\x00\x18ftypmp42\x00\x00\x00\x00mp42isom" + os.urandom(PART)
+FILM = of_size(PART + 24)
 
 
 def digest(part: bytes) -> dict[str, str]:
@@ -47,10 +47,11 @@ async def test_a_film_comes_in_by_parts_and_is_there_to_be_shown(person: Person,
 
     assert (media["id"], media["mime"], media["bytes"]) == (upload["id"], "video/mp4", len(FILM))
     assert media == await person.ask("GET", f"/media/{upload['id']}")
-    assert media["thumbnail_url"] == "/film.svg"
+    assert (media["width"], media["height"]) == (32, 18)
+    assert media["thumbnail_url"] != "/film.svg", "a frame of it"
     assert await person.ask("GET", "/uploads") == []
     async with person._session.get(door + media["url"], headers={"Range": "bytes=4-11"}) as answer:
-        assert (answer.status, await answer.read()) == (206, b"ftypmp42")
+        assert (answer.status, await answer.read()) == (206, FILM[4:12])
         assert answer.headers["Content-Type"] == "video/mp4"
 
 

@@ -1,7 +1,6 @@
 """A large file through the browser: the network goes, the page is loaded anew, and it is there all the same, once."""
 
 import hashlib
-import os
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,6 +12,7 @@ from playwright.async_api import Browser, CDPSession, Page, Request, expect
 
 from social.settings import Settings
 from tests.journeys.test_main_job import set_up
+from tests.media.films import of_size
 from tests.servers.browser import chromium, look, window
 from tests.servers.product import Product
 from tests.servers.sandbox import Sandbox
@@ -28,7 +28,7 @@ async def test_a_film_survives_the_network_and_a_reload(
     phone: bool, settings: Settings, backing: object, sandbox: Sandbox, tmp_path: Path
 ) -> None:
     film, other = tmp_path / "film.mp4", tmp_path / "other.mp4"
-    film.write_bytes(b"\x00\x00\x00\x18ftypmp42\x00\x00\x00\x00mp42isom" + os.urandom(SIZE - 24))
+    film.write_bytes(of_size(SIZE))
     other.write_bytes(film.read_bytes()[:MIB])
     with Product(settings, tmp_path) as product:
         product.start()

@@ -1,7 +1,9 @@
 """Videos as cameras, phones, programs and attackers make them: written by ffmpeg, or by hand where it would not."""
 
+import os
 import struct
 import subprocess
+import tempfile
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -80,6 +82,19 @@ def tagged(path: Path) -> Path:
 def box(name: bytes, content: bytes) -> bytes:
     """A box of an MP4 file."""
     return struct.pack(">I", len(content) + 8) + name + content
+
+
+@cache
+def short() -> bytes:
+    """A film of a few kilobytes."""
+    with tempfile.TemporaryDirectory() as folder:
+        made = film(Path(folder, "short.mp4"), size=(32, 18), seconds=0.2, audio=None, more="-movflags +faststart")
+        return made.read_bytes()
+
+
+def of_size(size: int) -> bytes:
+    """A film of so many bytes, of which most are behind it and nobody's; no two are the same. 5,000 at least."""
+    return short() + box(b"free", os.urandom(size - len(short()) - 8))
 
 
 def playlist_in_an_mp4() -> bytes:

@@ -400,7 +400,7 @@ async def test_without_the_bucket_there_is_no_picture_and_the_caller_is_told_to_
 
 
 async def test_a_full_disk_is_said_in_words(taken: Take, left: Left, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(intake, "_nameless", lambda: Path("/dev/full").open("r+b", buffering=0))  # noqa: SIM115
+    monkeypatch.setattr(intake, "nameless", lambda: Path("/dev/full").open("r+b", buffering=0))  # noqa: SIM115
 
     with pytest.raises(Unavailable, match="disk is full"):
         await taken(awkward.jpeg())

@@ -4,7 +4,6 @@ import secrets
 from datetime import timedelta
 
 import pytest
-from beanie import PydanticObjectId
 
 from social.backing import Backing
 from social.media import sending, sweep
@@ -14,9 +13,10 @@ from tests.media.conftest import Take
 
 
 @pytest.fixture
-def old(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Everything in the bucket is as old as it takes."""
+def old(caller: Caller, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Everything of the caller's workspace is as old as it takes; the rest of the bucket is other tests'."""
     monkeypatch.setattr(sweep, "GRACE", timedelta(seconds=-60))
+    monkeypatch.setattr(sweep, "FILES", f"w/{caller.workspace_id}/")
 
 
 async def put(backing: Backing, key: str) -> str:
@@ -59,7 +59,7 @@ async def test_what_may_still_be_in_the_making_is_left(backing: Backing, caller:
 
 
 async def test_files_are_swept_once_a_day_by_whoever_comes_first(backing: Backing, caller: Caller, old: None) -> None:
-    key = f"w/{PydanticObjectId()}/m/{secrets.token_hex(16)}"
+    key = f"w/{caller.workspace_id}/m/{secrets.token_hex(16)}"
     await put(backing, key)
     await sweep.sweep(backing)
     assert await backing.bucket.stat(key) is None

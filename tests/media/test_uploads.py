@@ -28,7 +28,7 @@ from social.media.uploads import KEPT, LARGEST, MOST_PARTS, BeingFinished, Uploa
 from social.moments import now
 from social.people.documents import Workspace
 from social.people.roles import Caller
-from tests.media import awkward
+from tests.media import awkward, films
 from tests.media.awkward import in_pieces
 from tests.media.conftest import Take
 
@@ -38,8 +38,8 @@ PART = 8 * 2**20
 
 
 def film(size: int = 2 * PART + 1_000_003) -> bytes:
-    """What begins as an MP4 does."""
-    return b"\x00\x00\x00\x18ftypmp42\x00\x00\x00\x00mp42isom" + os.urandom(size - 24)
+    """A film of so many bytes."""
+    return films.of_size(size)
 
 
 def parts_of(file: bytes, upload: Upload) -> dict[int, bytes]:
@@ -220,14 +220,14 @@ async def test_one_who_died_half_way_through_the_end_is_followed_by_another(
 async def test_with_the_bucket_away_at_the_end_it_can_be_finished_later(
     backing: Backing, benches: Benches, caller: Caller, send: Send
 ) -> None:
-    file = film(1000)
+    file = film(5000)
     upload = await sending.begin(caller, "film.mp4", len(file), backing)
     await send(upload, 1, file)
     async with Bucket.opened(msgspec.structs.replace(backing.settings, s3_endpoint="http://127.0.0.1:1")) as nowhere:
         with pytest.raises(BucketError):
             await finishing.finish(caller, str(upload.id), dataclasses.replace(backing, bucket=nowhere), benches)
 
-    assert (await finishing.finish(caller, str(upload.id), backing, benches)).bytes == 1000
+    assert (await finishing.finish(caller, str(upload.id), backing, benches)).bytes == 5000
 
 
 async def test_what_is_given_up_leaves_nothing(
@@ -249,7 +249,7 @@ async def test_what_is_given_up_leaves_nothing(
 async def test_who_gives_up_what_was_just_finished_takes_nothing_away(
     backing: Backing, benches: Benches, caller: Caller, send: Send, stored: Stored
 ) -> None:
-    file = film(1000)
+    file = film(5000)
     upload = await sending.begin(caller, "film.mp4", len(file), backing)
     await send(upload, 1, file)
     media = await finishing.finish(caller, str(upload.id), backing, benches)
