@@ -1,4 +1,4 @@
-"""The command line: up, servers, serve, watch, user, openapi, version.
+"""The command line: up, servers, serve, watch, user, bucket, openapi, version.
 
 `serve` imports the product when it runs it: `social up` is three processes, and the two that watch over the others
 should not take a second and 60 MB for what they never use.
@@ -36,6 +36,8 @@ app = App(
 )
 user = App(name="user", help="The people who use this Social.")
 app.command(user)
+bucket = App(name="bucket", help="Where files rest.")
+app.command(bucket)
 
 Data = Annotated[Path, Parameter(env_var="SOCIAL_DATA", help="Folder of everything: data, secrets, logs.")]
 Host = Annotated[str, Parameter(env_var="SOCIAL_HOST", help="Address to listen on; 0.0.0.0 is all of them.")]
@@ -117,6 +119,28 @@ def watch(
 def setup_link(*, data: Data = DATA) -> None:
     """Print the one-time link with which the first person becomes the owner."""
     print(together.setup_link(Folder(data)) or "Somebody has signed up already, so the link is used up.")
+
+
+@bucket.command
+def open_to_browsers(*, data: Data = DATA) -> None:
+    """Let pages of SOCIAL_PUBLIC_URL send files straight to the bucket, at SOCIAL_S3_PUBLIC_URL."""
+    from social.backing.bucket import Bucket  # noqa: PLC0415 - see above
+    from social.errors import Unavailable  # noqa: PLC0415 - see above
+
+    settings = Settings.read(announced(Folder(data), 0) | dict(os.environ))
+
+    async def opened() -> None:
+        async with Bucket.opened(settings) as files:
+            await files.wait()
+            await files.parts.open_to(settings.public_url)
+
+    try:
+        asyncio.run(opened())
+    except Unavailable as wrong:
+        raise BadSettings(wrong.sentence) from None
+    tell(f"Pages of {settings.public_url} may now send files to the bucket {settings.s3_bucket}.")
+    if settings.s3_public_url is None:
+        tell("They do once SOCIAL_S3_PUBLIC_URL says where they reach it.")
 
 
 @app.command

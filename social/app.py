@@ -7,6 +7,7 @@ import os
 import signal
 import socket
 from collections.abc import Coroutine
+from functools import partial
 from typing import Any
 
 import structlog
@@ -27,6 +28,7 @@ from social.live import sockets
 from social.live.hub import Hub
 from social.media.documents import Media
 from social.media.renditions import Rendition
+from social.media.uploads import Upload
 from social.outbox import relay
 from social.outbox.documents import Relay, Row
 from social.people.documents import Membership, Session, Tries, User, Workspace
@@ -49,8 +51,8 @@ log = structlog.get_logger()
 
 DOCUMENTS: tuple[type[Document], ...] = (
     User, Workspace, Membership, Session, Tries, Ticket, Invitation, Repeat, Account, AppRegistration, Pending,
-    FoundAccount, Media, Rendition, Post, Publication, Attempt, Lane, Hold, Telling, LateMinute, Count, Alarm, Beat,
-    Round, Row, Relay,
+    FoundAccount, Media, Upload, Rendition, Post, Publication, Attempt, Lane, Hold, Telling, LateMinute, Count, Alarm,
+    Beat, Round, Row, Relay,
 )  # fmt: skip
 BACKLOG = 2048
 GARBAGE = 20_000  # objects more than before, after which those that refer to each other are looked for
@@ -89,16 +91,17 @@ async def serve(settings: Settings, listening: socket.socket | None) -> int:
     async with opened(settings) as backing:
         await _wait_for_servers(backing)
         await bind(backing)
-        await mongo.index(DOCUMENTS)
+        await mongo.insist(partial(mongo.index, DOCUMENTS))
         return await _run(backing, listening)
 
 
 async def _run(backing: Backing, listening: socket.socket | None) -> int:
     settings = backing.settings
     running, hub, readiness = Running(), Hub(backing), Readiness()
-    serving = server(backing, hub, readiness)
+    serving: uvicorn.Server | None = None
     works: dict[str, Coroutine[Any, Any, Any]] = {}
     if listening is not None:
+        serving = server(backing, hub, readiness)
         works["api"] = serving.serve(sockets=[listening])
         works["hub"] = hub.run(backing.stopping)
     if "worker" in settings.tasks:
@@ -126,12 +129,13 @@ async def _run(backing: Backing, listening: socket.socket | None) -> int:
     return 1 if died else 0
 
 
-async def _drain(backing: Backing, running: Running, hub: Hub, serving: uvicorn.Server) -> None:
+async def _drain(backing: Backing, running: Running, hub: Hub, serving: uvicorn.Server | None) -> None:
     """Nothing new is begun, sockets are told to come back, what is being sent is finished."""
     log.info("instance.draining", running=len(running))
     backing.stopping.set()
     await hub.drain()
-    serving.should_exit = True
+    if serving is not None:
+        serving.should_exit = True
     await running.drained(backing.settings.grace)
 
 

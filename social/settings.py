@@ -72,6 +72,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     mongo_database: str = "social"
     s3_bucket: str = "social"
     s3_region: str = "us-east-1"
+    s3_public_url: str | None = None  # the S3 server as browsers reach it; without it all files pass through us
+    workspace_gb: Annotated[float, Meta(gt=0)] | None = None  # room that a workspace has for its files (10^9 bytes)
     public_url: str = "http://127.0.0.1:8080"  # no slash at the end
     host: str = "127.0.0.1"
     port: Annotated[int, Meta(ge=0, le=65535)] = 8080
@@ -162,6 +164,9 @@ def _check(settings: Settings) -> None:
         raise BadSettings("The lease must be longer than the HTTP timeout plus the margin, or two owners could send.")
     if settings.public_url.endswith("/") or "://" not in settings.public_url:
         raise BadSettings("SOCIAL_PUBLIC_URL must be like https://social.example.org, without a slash at the end.")
+    public = settings.s3_public_url
+    if public is not None and (public.endswith("/") or "://" not in public):
+        raise BadSettings("SOCIAL_S3_PUBLIC_URL must be like https://files.example.org, without a slash at the end.")
     try:
         length = len(settings.key())
     except ValueError:

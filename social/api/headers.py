@@ -61,11 +61,15 @@ class OnTheWayOut:
                 headers.setdefault(name, value)
 
 
-def page_policy(public_url: str) -> str:
-    """What a page of the web client may load: all from us, nothing from anywhere else. No nonces: it is cached."""
-    socket = "ws" + public_url.removeprefix("http")
+def page_policy(public_url: str, bucket: str | None) -> str:
+    """What a page of the web client may load: all from us, nothing from anywhere else but that it may send files to a
+    `bucket` that browsers reach. No nonces: it is cached."""
+    others = ["ws" + public_url.removeprefix("http")]
+    if bucket is not None:
+        others.append("{0.scheme}://{0.netloc}".format(urlsplit(bucket)))
     return (
-        f"default-src 'none'; script-src 'self'; style-src 'self'; font-src 'self'; connect-src 'self' {socket}; "
+        "default-src 'none'; script-src 'self'; style-src 'self'; font-src 'self'; "
+        f"connect-src 'self' {' '.join(others)}; "
         "img-src 'self' blob: data:; media-src 'self' blob:; manifest-src 'self'; worker-src 'self'; "
         "frame-ancestors 'none'; base-uri 'none'; form-action 'self'"
     )

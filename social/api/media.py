@@ -1,40 +1,45 @@
 """Pictures: upload, look through, describe, remove."""
 
-from collections.abc import AsyncIterator
-from dataclasses import dataclass
+from collections.abc import Sequence
 from datetime import datetime
-from http import HTTPStatus
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import msgspec
+from beanie import PydanticObjectId
 from litestar import Controller, Request, delete, get, patch, post
 from litestar.datastructures import State
 from litestar.di import NamedDependency, Provide
-from litestar.exceptions import HTTPException
-from litestar.openapi.spec import OpenAPIMediaType, Operation, RequestBody, Schema
-from litestar.openapi.spec.enums import OpenAPIFormat, OpenAPIType
 from litestar.params import FromPath, FromQuery, JSONBody
-from msgspec import Meta
+from msgspec import UNSET, Meta, UnsetType
 
+from social.api.arriving import RawPicture, announced, arriving
 from social.api.callers import needs
 from social.api.pages import Page, after_id, page
 from social.backing import Backing
 from social.errors import Conflict, Forbidden
+from social.media.arriving import NAME_MOST, tidy
 from social.media.benches import Benches
-from social.media.documents import Media
-from social.media.intake import Stopped, take
+from social.media.documents import Media, MediaKind, Wanted
+from social.media.intake import take
 from social.media.links import link
+from social.media.storage import storage
+from social.media.words import tidy_tags
 from social.people.roles import Caller, Role, allowed
 from social.posts.documents import Post
 from social.publishing.documents import Publication
 from social.publishing.states import State as PublicationState
+from social.publishing.states import overall
 
 ALT_MOST = 10_000  # characters; platforms take less, and each says so in its own words
+PostState = Literal["draft", "planned", "sending", "held", "failed", "partly", "online", "cancelled", "missed"]
 NAMED = 10  # posts that a refusal names
+USES = 50
+SNIPPET = 120  # characters of a post
 
 
 class MediaOut(msgspec.Struct, kw_only=True):
-    """A picture. `url` and `thumbnail_url` need no sign-in and end within a day; `placeholder` is a data: URI."""
+    """A picture or video. `dropped`: only its thumbnail is left. `url` and `thumbnail_url` need no sign-in and end
+    within a day; `placeholder` is a data: URI. `width` and `height` are 0 where nobody knows them."""
 
     id: str
     name: str
@@ -42,34 +47,55 @@ class MediaOut(msgspec.Struct, kw_only=True):
     bytes: int
     width: int
     height: int
+    kind: MediaKind
     animated: bool
     alt: str
+    tags: list[str]
+    dropped: bool
     url: str
     thumbnail_url: str
     placeholder: str
     created_at: datetime
 
 
+class FileOut(MediaOut, kw_only=True):
+    """A file as the library shows it. `copies`: the ids of others with the very same content; `uses`: how many posts
+    show it."""
+
+    copies: list[str]
+    uses: int
+
+
 class MediaEdit(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
-    """Words for those who cannot see the picture, offered to every post that shows it."""
+    """What is said of a file; what is left out stays. `alt`: words for those who cannot see the picture, offered to
+    every post that shows it."""
 
-    alt: Annotated[str, Meta(max_length=ALT_MOST)]
-
-
-@dataclass
-class RawFile(Operation):
-    """Tells the OpenAPI document that the body is the file itself, which no parameter of the handler says."""
-
-    def __post_init__(self) -> None:
-        binary = Schema(type=OpenAPIType.STRING, format=OpenAPIFormat.BINARY)
-        self.request_body = RequestBody(
-            description="The file itself: JPEG, PNG, WebP, GIF, HEIC or AVIF, at most 20 MB.",
-            content={"application/octet-stream": OpenAPIMediaType(schema=binary)},
-            required=True,
-        )
+    alt: Annotated[str, Meta(max_length=ALT_MOST)] | UnsetType = UNSET
+    name: Annotated[str, Meta(min_length=1, max_length=NAME_MOST)] | UnsetType = UNSET
+    tags: Annotated[list[Annotated[str, Meta(min_length=1, max_length=40)]], Meta(max_length=20)] | UnsetType = UNSET
 
 
-def _benches(state: State) -> Benches:
+class UseOut(msgspec.Struct, kw_only=True):
+    """A post that shows a file: how it begins, and how it stands."""
+
+    id: str
+    text: str
+    state: PostState
+    due_at: datetime | None
+
+
+class LibraryOut(msgspec.Struct, kw_only=True):
+    """The library as a whole. Bytes that its files take, that are announced by unfinished uploads, and that there are
+    (null: no limit); all tags."""
+
+    files: int
+    used: int
+    coming: int
+    room: int | None
+    tags: list[str]
+
+
+def the_benches(state: State) -> Benches:
     """One for the app, made when the first picture comes."""
     if "benches" not in state:
         state.benches = Benches()
@@ -77,15 +103,41 @@ def _benches(state: State) -> Benches:
     return benches
 
 
+Uses = list[UseOut]
+
+
+class LibraryController(Controller):
+    """The library as a whole."""
+
+    path = "/library"
+    tags = ("media",)
+
+    @get("/", summary="What the library holds", guards=[needs("viewer")])
+    async def read(self, caller: NamedDependency[Caller], backing: NamedDependency[Backing]) -> LibraryOut:
+        """And how much room there is."""
+        stands = await storage(caller.workspace_id, backing)
+        return LibraryOut(
+            files=await Media.of(caller).count(),
+            used=stands.used,
+            coming=stands.coming,
+            room=stands.room,
+            tags=await Media.tags_of(caller),
+        )
+
+
 class MediaController(Controller):
-    """The workspace's pictures."""
+    """The workspace's pictures and videos."""
 
     path = "/media"
     tags = ("media",)
-    dependencies = {"benches": Provide(_benches, sync_to_thread=False)}  # noqa: RUF012 - Litestar's declaration
+    dependencies = {"benches": Provide(the_benches, sync_to_thread=False)}  # noqa: RUF012 - Litestar's declaration
 
     @post(
-        "/", summary="Upload a picture", guards=[needs("author")], operation_class=RawFile, request_max_body_size=None
+        "/",
+        summary="Upload a picture",
+        guards=[needs("author")],
+        operation_class=RawPicture,
+        request_max_body_size=None,
     )
     async def upload(
         self,
@@ -94,29 +146,60 @@ class MediaController(Controller):
         backing: NamedDependency[Backing],
         benches: NamedDependency[Benches],
         name: FromQuery[str] = "",
-    ) -> MediaOut:
+    ) -> FileOut:
         """The body is the file itself. What it is, is told by its content; where it was taken is removed from it."""
-        media = await take(caller, name, _arriving(request), backing, benches, announced=_announced(request))
-        return _shown(media, backing)
+        media = await take(caller, name, arriving(request), backing, benches, announced=announced(request))
+        return (await listed(caller, [media], backing))[0]
 
-    @get("/", summary="All pictures", guards=[needs("viewer")])
+    @get("/", summary="All pictures and videos", guards=[needs("viewer")])
     async def list(
         self,
         caller: NamedDependency[Caller],
         backing: NamedDependency[Backing],
+        text: FromQuery[Annotated[str, Meta(max_length=200)]] = "",
+        kind: FromQuery[MediaKind | None] = None,
+        tag: FromQuery[Annotated[str, Meta(max_length=40)] | None] = None,
+        since: FromQuery[Annotated[datetime, Meta(tz=True)] | None] = None,
+        until: FromQuery[Annotated[datetime, Meta(tz=True)] | None] = None,
+        copied: FromQuery[bool] = False,
         cursor: FromQuery[str | None] = None,
         limit: FromQuery[Annotated[int, Meta(ge=1, le=100)]] = 50,
-    ) -> Page[MediaOut]:
-        """The newest first."""
-        found = await Media.page(caller, before=after_id(cursor), limit=limit + 1)
-        return page(found, limit, lambda each: each.id, [_shown(each, backing) for each in found[:limit]])
+    ) -> Page[FileOut]:
+        """The newest first. `text`: beginnings of words in name, description and tags; `since` and `until`: when it was
+        uploaded; `copied`: only those whose very content is there more than once."""
+        wanted = Wanted(
+            text=text,
+            kind=kind,
+            tag=tag,
+            since=since,
+            until=until,
+            fingerprints=await Media.copied(caller) if copied else None,
+        )
+        found = await Media.page(caller, wanted, before=after_id(cursor), limit=limit + 1)
+        return page(found, limit, lambda each: each.id, await listed(caller, found[:limit], backing))
 
     @get("/{media_id:str}", summary="One picture", guards=[needs("viewer")])
     async def read(
         self, media_id: FromPath[str], caller: NamedDependency[Caller], backing: NamedDependency[Backing]
-    ) -> MediaOut:
+    ) -> FileOut:
         """With fresh addresses of its files."""
-        return _shown(await Media.found(caller, media_id), backing)
+        return (await listed(caller, [await Media.found(caller, media_id)], backing))[0]
+
+    @get("/{media_id:str}/posts", summary="Which posts show it", guards=[needs("viewer")])
+    async def uses(self, media_id: FromPath[str], caller: NamedDependency[Caller]) -> Uses:
+        """At most 50."""
+        media = await Media.found(caller, media_id)
+        posts = await Post.using(caller, media.id, most=USES) if media.id else []
+        states = await _states(caller, posts)
+        return [
+            UseOut(
+                id=str(each.id),
+                text=each.written.text[:SNIPPET],
+                state=overall(states.get(each.id, []), draft=each.draft),  # type: ignore[arg-type]
+                due_at=each.plan.due_at if each.plan else None,
+            )
+            for each in posts
+        ]
 
     @patch("/{media_id:str}", summary="Describe a picture", guards=[needs("author")])
     async def describe(
@@ -125,11 +208,16 @@ class MediaController(Controller):
         data: JSONBody[MediaEdit],
         caller: NamedDependency[Caller],
         backing: NamedDependency[Backing],
-    ) -> MediaOut:
+    ) -> FileOut:
         """Posts that were planned already keep the words they were planned with."""
         media = await Media.found(caller, media_id)
-        await media.describe(data.alt, backing)
-        return _shown(media, backing)
+        await media.describe(
+            backing,
+            alt=None if data.alt is UNSET else data.alt,
+            name=None if data.name is UNSET else tidy(data.name),
+            tags=None if data.tags is UNSET else tidy_tags(data.tags),
+        )
+        return (await listed(caller, [media], backing))[0]
 
     @delete("/{media_id:str}", summary="Remove a picture", guards=[needs("author")])
     async def remove(
@@ -147,36 +235,41 @@ class MediaController(Controller):
         await media.remove(backing)
 
 
-async def _arriving(request: Request[Any, Any, State]) -> AsyncIterator[bytes]:
-    """The body, piece by piece. Stopped when the client hangs up, which Litestar calls a fault of the server."""
-    try:
-        async for piece in request.stream():
-            if piece:
-                yield piece
-    except HTTPException as error:
-        if error.status_code < HTTPStatus.INTERNAL_SERVER_ERROR:
-            raise
-        raise Stopped("The upload stopped before the whole file was here. Please try again.") from error
-
-
-def _announced(request: Request[Any, Any, State]) -> int | None:
-    length = request.headers.get("content-length", "")
-    return int(length) if length.isascii() and length.isdigit() else None
-
-
 async def _needing(caller: Caller, media: Media) -> list[Post]:
     """Posts that show it and may still go out somewhere: drafts, and those not online on every account."""
     if media.id is None:
         return []
     posts = await Post.using(caller, media.id, most=1000)
+    states = await _states(caller, posts)
+    online = {PublicationState.ONLINE}
+    return [each for each in posts if set(states.get(each.id, ())) != online]
+
+
+async def _states(caller: Caller, posts: Sequence[Post]) -> dict[PydanticObjectId, list[PublicationState]]:
+    """Of the publications of each of `posts`, by its id; none of one that was never planned."""
     ids = [each.id for each in posts]
-    publications = await Publication.of(caller, {"post_id": {"$in": ids}}).to_list() if ids else []
-    waiting = {each.post_id for each in publications if each.state is not PublicationState.ONLINE}
-    planned = {each.post_id for each in publications}
-    return [each for each in posts if each.id in waiting or each.id not in planned]
+    found: dict[PydanticObjectId, list[PublicationState]] = {}
+    for each in await Publication.of(caller, {"post_id": {"$in": ids}}).to_list() if ids else []:
+        found.setdefault(each.post_id, []).append(each.state)
+    return found
 
 
-def _shown(media: Media, backing: Backing) -> MediaOut:
+async def listed(caller: Caller, files: Sequence[Media], backing: Backing) -> list[FileOut]:
+    """Files as the library shows them: two more queries for a whole page."""
+    ids = [each.id for each in files if each.id is not None]
+    copies, uses = await Media.copies(caller, files), await Post.uses(caller, ids)
+    return [
+        FileOut(
+            **msgspec.structs.asdict(shown(each, backing)),
+            copies=copies.get(each.id or PydanticObjectId(), []),
+            uses=uses[each.id or PydanticObjectId()],
+        )
+        for each in files
+    ]
+
+
+def shown(media: Media, backing: Backing) -> MediaOut:
+    """As the API shows it, with fresh addresses."""
     return MediaOut(
         id=str(media.id),
         name=media.name,
@@ -184,7 +277,10 @@ def _shown(media: Media, backing: Backing) -> MediaOut:
         bytes=media.bytes,
         width=media.width,
         height=media.height,
+        kind=media.kind,
         animated=media.animated,
+        tags=media.tags,
+        dropped=media.dropped_at is not None,
         alt=media.alt,
         url=link(media, "file", backing),
         thumbnail_url=link(media, "thumbnail", backing),

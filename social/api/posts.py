@@ -1,7 +1,7 @@
 """Posts: write, check, plan, cancel."""
 
 from datetime import datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 import msgspec
 from beanie import PydanticObjectId
@@ -13,6 +13,7 @@ from litestar.status_codes import HTTP_200_OK
 from msgspec import UNSET, Meta, UnsetType
 
 from social.api.callers import needs
+from social.api.media import PostState
 from social.api.pages import Page, after_id, page
 from social.api.publications import WhenIn, thumbnails
 from social.backing import Backing
@@ -33,7 +34,6 @@ from social.publishing.shown import PublicationOut, shown
 from social.publishing.states import overall
 
 TEXT_MOST = 100_000  # characters; every platform takes less, and each says so in its own words
-PostState = Literal["draft", "planned", "sending", "held", "failed", "partly", "online", "cancelled", "missed"]
 
 # One field for each platform, in that platform's own shape, so that the OpenAPI document says what each takes.
 Options = msgspec.defstruct(

@@ -11,9 +11,10 @@ from litestar import Request, Response
 from litestar.datastructures import State
 from litestar.exceptions import HTTPException, ValidationException
 from litestar.types import ExceptionHandlersMap
-from pymongo.errors import ConnectionFailure, ExecutionTimeout, PyMongoError, WTimeoutError
+from pymongo.errors import PyMongoError
 
 from social.api.bodies import SUMMARY, wrong
+from social.backing.mongo import passing
 from social.backing.redis import GONE
 from social.errors import (
     Invalid,
@@ -31,6 +32,7 @@ log = structlog.get_logger()
 AnyRequest = Request[Any, Any, State]
 Problem = Response[dict[str, Any]]
 
+UNSURE = ("TransientTransactionError", "RetryableWriteError")  # what the driver calls it if a repeat may work
 MISSING = re.compile(r"Missing required \w+ parameter '([^']+)'")
 
 # What Litestar refuses by itself: status -> kind, title, sentence.
@@ -75,8 +77,11 @@ def refused_by_litestar(request: AnyRequest, error: HTTPException) -> Problem:
 
 def database(request: AnyRequest, error: PyMongoError) -> Problem:
     """Away, or between two primaries: a moment later it will do. Anything else is a fault of ours."""
-    away = isinstance(error, ConnectionFailure | ExecutionTimeout | WTimeoutError) or error.timeout
-    if not (away or error.has_error_label("TransientTransactionError") or error.has_error_label("RetryableWriteError")):
+    if not (
+        passing(error)
+        or error.has_error_label("TransientTransactionError")
+        or error.has_error_label("RetryableWriteError")
+    ):
         return unexpected(request, error)
     log.warning("database.away", error=type(error).__name__)
     return refused(request, Unavailable("The database does not answer just now. Please try again in a moment."))

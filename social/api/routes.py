@@ -19,6 +19,7 @@ from social.api.accounts import AccountController, ConnectionController, Platfor
 from social.api.bodies import JsonRequest
 from social.api.callers import Callers, deny_by_default, needs, the_caller, the_somebody
 from social.api.described import Headers
+from social.api.errands import Errands
 from social.api.files import file
 from social.api.headers import Entrance, OnTheWayOut
 from social.api.health import HealthController, Readiness
@@ -26,16 +27,18 @@ from social.api.holds import HoldController
 from social.api.invitations import InvitationController
 from social.api.lateness import LatenessController
 from social.api.live import LiveController
-from social.api.media import MediaController
+from social.api.media import LibraryController, MediaController
 from social.api.members import MemberController
 from social.api.metrics import metrics
+from social.api.patience import Patience
 from social.api.people import PeopleController
 from social.api.posts import PostController
 from social.api.problems import HANDLERS
 from social.api.publications import PublicationController
 from social.api.repeats import Repeats
 from social.api.sessions import SessionController
-from social.api.workspaces import WorkspaceController
+from social.api.uploads import ImportController, UploadController
+from social.api.workspaces import ReachabilityController, WorkspaceController
 from social.backing import Backing
 from social.people.signin import SignIn
 
@@ -46,12 +49,16 @@ CONTROLLERS: Sequence[ControllerRouterHandler] = (  # everything under /api/v1
     PeopleController,
     SessionController,
     WorkspaceController,
+    ReachabilityController,
     MemberController,
     InvitationController,
     PlatformController,
     ConnectionController,
     AccountController,
     MediaController,
+    LibraryController,
+    UploadController,
+    ImportController,
     PostController,
     PublicationController,
     HoldController,
@@ -78,7 +85,7 @@ def application(
             file,
             client_document,
             *others,
-            *web.handlers(web_client.files(), address),
+            *web.handlers(web_client.files(), address, backing.settings.s3_public_url),
         ],
         lifespan=[_front_desk],
         state=State({"backing": backing, "readiness": ready}),
@@ -91,9 +98,10 @@ def application(
             "backing": Provide(_backing, sync_to_thread=False),
             "readiness": Provide(_readiness, sync_to_thread=False),
             "signin": Provide(_signin, sync_to_thread=False),
+            "errands": Provide(_errands, sync_to_thread=False),
             "callers": Provide(_callers, sync_to_thread=False),
         },
-        middleware=[Entrance(address), Repeats(backing)],
+        middleware=[Entrance(address), Patience(), Repeats(backing)],
         plugins=[Headers()],
         before_send=[OnTheWayOut(address)],
         exception_handlers=HANDLERS,
@@ -115,8 +123,9 @@ async def openapi_document(request: Request[Any, Any, State]) -> Response[bytes]
 @asynccontextmanager
 async def _front_desk(app: Litestar) -> AsyncIterator[None]:
     with SignIn.opened(app.state.backing) as signin:
-        app.state.signin, app.state.callers = signin, Callers(signin.tokens)
+        app.state.signin, app.state.callers, app.state.errands = signin, Callers(signin.tokens), Errands()
         yield
+        await app.state.errands.end()
 
 
 def _openapi() -> OpenAPIConfig:
@@ -151,3 +160,8 @@ def _signin(state: State) -> SignIn:
 def _callers(state: State) -> Callers:
     callers: Callers = state.callers
     return callers
+
+
+def _errands(state: State) -> Errands:
+    errands: Errands = state.errands
+    return errands

@@ -38,10 +38,13 @@ class File(msgspec.Struct, frozen=True, kw_only=True):
     lasts: str
 
 
-def handlers(folder: Path, public_url: str) -> Sequence[HTTPRouteHandler]:
-    """Routes for everything in `folder`; paths that are no file are pages of the client, which routes by itself."""
+def handlers(folder: Path, public_url: str, bucket: str | None = None) -> Sequence[HTTPRouteHandler]:
+    """Routes for everything in `folder`; paths that are no file are pages of the client, which routes by itself.
+
+    `bucket`: where browsers send files to, if not to us.
+    """
     files = {path.relative_to(folder).as_posix(): _read(path, folder) for path in _all(folder)}
-    policy = page_policy(public_url)
+    policy = page_policy(public_url, bucket)
 
     # Named here, for below it is an address that is no page: the router does not look back from there.
     pages = ["/", "/connect/{platform:str}"]

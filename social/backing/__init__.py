@@ -90,6 +90,7 @@ async def opened(settings: Settings) -> AsyncIterator[Backing]:
         stack.push_async_callback(client.close)
         connection = redis.connection(settings)
         stack.push_async_callback(connection.aclose)
+        clock = mongo.ServerClock()
         yield Backing(
             settings=settings,
             owner=Owner.of_this_process(),
@@ -98,7 +99,8 @@ async def opened(settings: Settings) -> AsyncIterator[Backing]:
             redis=connection,
             queue=redis.queue(connection, settings),
             bucket=await stack.enter_async_context(Bucket.opened(settings)),
-            outbound=await stack.enter_async_context(Outbound.opened(settings)),
+            outbound=await stack.enter_async_context(Outbound.opened(settings, now=clock.now)),
             vault=Vault(settings.key()),
             room=asyncio.Semaphore(settings.concurrency),
+            clock=clock,
         )

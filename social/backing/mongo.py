@@ -12,7 +12,7 @@ from beanie import Document
 from bson.codec_options import CodecOptions
 from pydantic import PlainValidator
 from pymongo import AsyncMongoClient, IndexModel
-from pymongo.errors import ConnectionFailure, PyMongoError
+from pymongo.errors import BulkWriteError, ConnectionFailure, OperationFailure, PyMongoError
 
 from social import moments
 from social.settings import Settings
@@ -21,6 +21,10 @@ log = structlog.get_logger()
 T = TypeVar("T")
 TOO_SLOW = 2.0  # seconds after which an answer about the time tells less than what was known
 TRUSTED_FOR = 60.0  # seconds after which a quick answer about the time counts no more than a slow one
+
+# What a server answers that is no primary any more or not yet, or is ending (from the drivers' specification of
+# retryable writes).
+NO_PRIMARY = frozenset({91, 189, 10107, 11600, 11602, 13435, 13436})
 
 # A filter's or an update's idea of the present: the server's in production, a literal where a test moves the clock.
 NOW = "$$NOW"
@@ -104,11 +108,22 @@ async def insist(write: Callable[[], Awaitable[T]]) -> T:
         try:
             return await write()
         except PyMongoError as error:
-            if not (error.timeout or isinstance(error, ConnectionFailure)):
+            if not passing(error):
                 raise
             log.warning("mongo.waiting", error=type(error).__name__)
             await asyncio.sleep(pause)
     raise AssertionError("unreachable")
+
+
+def passing(error: PyMongoError) -> bool:
+    """Whether the same again may work in a moment: Mongo is away, too slow, or between two primaries. The driver
+    repeats by itself what it can; the writes of many, and of indexes, it cannot."""
+    if error.timeout or isinstance(error, ConnectionFailure):
+        return True
+    codes = {error.code} if isinstance(error, OperationFailure) else set()
+    if isinstance(error, BulkWriteError):
+        codes |= {unsure.get("code") for unsure in (error.details or {}).get("writeConcernErrors", ())}
+    return not codes.isdisjoint(NO_PRIMARY)
 
 
 async def index(documents: Sequence[type[Document]]) -> None:

@@ -9,10 +9,11 @@ asked about IP literals, and a name may mean something else the second time it i
 
 import ipaddress
 import socket
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from collections.abc import Set as AbstractSet
-from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass, field
+from datetime import datetime
 from importlib import metadata
 from typing import Self
 
@@ -23,11 +24,14 @@ from yarl import URL
 
 from social.backing.nonces import Nonces
 from social.errors import Invalid, Wrong
+from social.moments import now
 from social.settings import Settings
 
 REUSED_FOR = 2.0  # seconds a connection may have been idle; an older one is likelier to be reset with our request on it
 CONNECT_WITHIN = 10.0
 FETCH_WITHIN = 10.0
+SILENT = 30.0  # seconds without a byte of a large file, after which its server is taken for gone
+HOPS = 5  # addresses that a large file may be behind
 WEB_PORTS = frozenset({80, 443})
 PIECE = 2**16
 
@@ -65,11 +69,12 @@ class Lost(aiohttp.ClientError):
 
 
 class Redirected(aiohttp.ClientError):
-    """The answer points elsewhere. Nobody follows it."""
+    """The answer points elsewhere, to `to`. Nobody follows it unasked."""
 
-    def __init__(self, status: int) -> None:
+    def __init__(self, status: int, to: str = "") -> None:
         super().__init__(f"redirected with {status}")
         self.status = status
+        self.to = to
 
 
 class Fetched(msgspec.Struct, frozen=True, kw_only=True):
@@ -77,6 +82,15 @@ class Fetched(msgspec.Struct, frozen=True, kw_only=True):
 
     mime: str  # as the server says, without parameters, lower case
     body: bytes
+
+
+@dataclass(frozen=True, kw_only=True)
+class Coming:
+    """A large file on its way from an address outside. `announced`: its length in bytes, if its server tells."""
+
+    name: str  # the address's last piece
+    announced: int | None
+    pieces: AsyncIterator[bytes]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -88,10 +102,17 @@ class Outbound:
     sandbox: aiohttp.ClientSession | None
     sandbox_origin: str | None
     nonces: Nonces = field(default_factory=Nonces)  # of the servers that want proofs of possession
+    now: Callable[[], datetime] = now  # the instant that platforms are told
 
     @classmethod
     @asynccontextmanager
-    async def opened(cls, settings: Settings, *, resolver: AbstractResolver | None = None) -> AsyncIterator[Self]:
+    async def opened(
+        cls,
+        settings: Settings,
+        *,
+        now: Callable[[], datetime] = now,
+        resolver: AbstractResolver | None = None,
+    ) -> AsyncIterator[Self]:
         """Sessions that end with the block. `resolver` is for tests that play a name server."""
         origin = settings.sandbox_url
         async with AsyncExitStack() as stack:
@@ -114,6 +135,7 @@ class Outbound:
                 outside=await session(_to_public(WEB_PORTS, but_not=ours), FETCH_WITHIN, decompress=False),
                 sandbox=await session(_to_port_of(origin), patience) if origin else None,
                 sandbox_origin=str(URL(origin).origin()) if origin else None,
+                now=now,
             )
 
     def towards(self, origin: str, *, sandbox: bool, path: str = "") -> aiohttp.ClientSession:
@@ -136,25 +158,74 @@ class Outbound:
         Invalid, with what is wrong in words, if the address is none for us, does not answer 200 in 10 s, or sends more.
         """
         address = checked(url)
-        try:
+        with _said():
             async with self.outside.get(address, allow_redirects=False) as answer:
-                if answer.status != 200:
-                    raise _unfetchable(f"The address answered with {answer.status}.", "status")
-                if answer.headers.get("Content-Encoding", "identity").lower() != "identity":
-                    raise _unfetchable("The address sends its answer packed, although we asked for it plain.", "packed")
-                return Fetched(mime=answer.content_type.lower(), body=await capped(answer, at_most))
-        except TooMuch:
-            raise _unfetchable(f"More than the {at_most} bytes that are taken are at this address.", "large") from None
-        except Redirected:
-            raise _unfetchable("The address leads on to another one. Please give that one.", "redirect") from None
-        except aiohttp.ClientConnectorError as error:
-            if isinstance(error.os_error, Blocked):
-                raise _unfetchable("This address is not on the public internet.", "not-public") from None
-            raise _unfetchable("Nothing answers at this address.", "unreachable") from None
-        except aiohttp.InvalidURL:
-            raise _unfetchable("This is not a web address.", "malformed") from None
-        except (aiohttp.ClientError, TimeoutError):
-            raise _unfetchable("The address did not answer properly within 10 seconds.", "no-answer") from None
+                _must_be_plain(answer)
+                try:
+                    return Fetched(mime=answer.content_type.lower(), body=await capped(answer, at_most))
+                except TooMuch:
+                    words = f"More than the {at_most} bytes that are taken are at this address."
+                    raise _unfetchable(words, "large") from None
+
+    @asynccontextmanager
+    async def streamed(self, url: str) -> AsyncIterator[Coming]:
+        """The file at an address a user gave, however large, behind a few redirections, each checked as the first.
+
+        Invalid, with what is wrong in words, also while its pieces are read.
+        """
+        address = checked(url)
+        patience = aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_WITHIN, sock_read=SILENT)
+        for _ in range(HOPS):
+            try:
+                with _said(but=Redirected):
+                    answer = await self.outside.get(address, allow_redirects=False, timeout=patience)
+            except Redirected as redirected:
+                address = checked(str(address.join(_as_url(redirected.to))))
+                continue
+            async with answer:
+                _must_be_plain(answer)
+                yield Coming(name=address.name, announced=answer.content_length, pieces=_pieces(answer))
+            return
+        raise _unfetchable("The address leads on to another one, and that to another, and so on.", "redirect")
+
+
+async def _pieces(answer: aiohttp.ClientResponse) -> AsyncIterator[bytes]:
+    with _said():
+        while piece := await answer.content.read(PIECE):
+            yield piece
+
+
+def _must_be_plain(answer: aiohttp.ClientResponse) -> None:
+    if answer.status != 200:
+        raise _unfetchable(f"The address answered with {answer.status}.", "status")
+    if answer.headers.get("Content-Encoding", "identity").lower() != "identity":
+        raise _unfetchable("The address sends its answer packed, although we asked for it plain.", "packed")
+
+
+@contextmanager
+def _said(*, but: type[Exception] | None = None) -> Iterator[None]:
+    """What goes wrong at an address a user gave, as Invalid in words; `but` for one that the caller can take."""
+    try:
+        yield
+    except Redirected:
+        if but is Redirected:
+            raise
+        raise _unfetchable("The address leads on to another one. Please give that one.", "redirect") from None
+    except aiohttp.ClientConnectorError as error:
+        if isinstance(error.os_error, Blocked):
+            raise _unfetchable("This address is not on the public internet.", "not-public") from None
+        raise _unfetchable("Nothing answers at this address.", "unreachable") from None
+    except aiohttp.InvalidURL:
+        raise _unfetchable("This is not a web address.", "malformed") from None
+    except (aiohttp.ClientError, TimeoutError):
+        raise _unfetchable("The address did not answer properly in time.", "no-answer") from None
+
+
+def _as_url(said: str) -> URL:
+    try:
+        return URL(said)
+    except ValueError:
+        raise _unfetchable("The address leads on to something that is no address.", "malformed") from None
 
 
 def checked(url: str) -> URL:
@@ -231,9 +302,9 @@ async def once(request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerTyp
     except (aiohttp.ClientOSError, aiohttp.ServerDisconnectedError) as error:
         raise Lost(str(error)) from error
     if answer.status in {301, 302, 303, 307, 308}:
-        status = answer.status
+        status, to = answer.status, answer.headers.get("Location", "")
         answer.close()
-        raise Redirected(status)
+        raise Redirected(status, to)
     return answer
 
 

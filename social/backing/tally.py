@@ -3,11 +3,13 @@
 Counting is the hot path's: no waiting, no lock, a microsecond. Whoever keeps the counts takes them away now and then.
 """
 
+from collections import deque
 from typing import Any
 
 FINE = 16  # up to so many milliseconds each has a bucket; beyond that each power of two has as many buckets
 GRAIN = FINE.bit_length() - 1
 MOST = 2**31 - 1  # milliseconds: 25 days
+TOLD = 4  # times that a lag is told, so that who looks every other time, or a little less often, does not miss it
 
 
 def bucket(ms: int) -> int:
@@ -75,6 +77,7 @@ class Tally:
         self.late: dict[Any, Durations] = {}
         self.counts: dict[tuple[str, str], int] = {}
         self.lag = 0.0  # seconds for which the loop let somebody wait, at worst, since that was looked at last
+        self.lags: deque[float] = deque(maxlen=TOLD)  # the same, between the last few times
 
     def late_by(self, workspace_id: Any, ms: int) -> None:
         """Counts one of a workspace that was so late."""
@@ -87,6 +90,12 @@ class Tally:
         """Counts `by` more of a kind."""
         counted = (name, kind)
         self.counts[counted] = self.counts.get(counted, 0) + by
+
+    def worst_lag(self) -> float:
+        """The worst of the present lag and the last few; what comes now is the next one's."""
+        self.lags.append(self.lag)
+        self.lag = 0.0
+        return max(self.lags)
 
     def taken(self) -> tuple[dict[Any, Durations], dict[tuple[str, str], int]]:
         """What was counted since it was taken last."""

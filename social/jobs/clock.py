@@ -9,11 +9,12 @@ from pymongo.errors import PyMongoError
 
 from social.backing import Backing
 from social.jobs.running import Running
-from social.jobs.tasks import profiles
+from social.jobs.tasks import profiles, swept
 from social.media.renditions import make_wanted
 from social.publishing import due
 
 PROFILES = 600.0  # seconds between looks for accounts that nobody has read for a day
+SWEEPS = 600.0  # seconds between looks for files that nobody needs any more or that were left off; the first one soon
 TIME = 10.0  # seconds between questions what time it is at the database
 JITTER = 0.1  # of a tick, so that instances do not all look at once
 
@@ -21,6 +22,7 @@ JITTER = 0.1  # of a tick, so that instances do not all look at once
 async def run(backing: Backing, running: Running) -> None:
     """Begins a look every tick, and at once when something was planned for now, until `backing.stopping` is set."""
     tick, again_at, time_at = backing.settings.times.tick, 0.0, 0.0
+    sweep_at = time.monotonic() + SWEEPS * random.uniform(0, 0.1)  # noqa: S311
     while not backing.stopping.is_set():
         backing.planned.clear()
         if time.monotonic() >= time_at:
@@ -30,6 +32,9 @@ async def run(backing: Backing, running: Running) -> None:
         if time.monotonic() >= again_at:
             again_at = time.monotonic() + PROFILES * random.uniform(0.5, 1.5)  # noqa: S311
             running.spawn(profiles(backing), "profiles")
+        if time.monotonic() >= sweep_at:
+            sweep_at = time.monotonic() + SWEEPS * random.uniform(0.5, 1.5)  # noqa: S311
+            running.spawn(swept(backing), "sweep")
         running.spawn(due.look(backing), "clock")
         running.spawn(make_wanted(backing), "renditions")
         with suppress(TimeoutError):

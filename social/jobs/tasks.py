@@ -2,10 +2,17 @@
 
 from typing import Any
 
+import structlog
+
 from social.accounts.profile import read_again
 from social.backing import Backing
-from social.publishing import due
+from social.backing.s3 import BucketError
+from social.media import fetching, sweep
+from social.media.benches import Benches
+from social.publishing import due, originals
 from social.publishing.reconnect import account_lost
+
+log = structlog.get_logger()
 
 
 async def wake(ctx: dict[str, Any]) -> None:
@@ -17,6 +24,17 @@ async def profiles(backing: Backing) -> None:
     """Reads anew what the platforms say of accounts; what is planned on one whose login is dead is held."""
     for account in await read_again(backing):
         await account_lost(account, backing)
+
+
+async def swept(backing: Backing) -> None:
+    """Throws away what nobody needs any more of files, and fetches on what was left off. With the bucket away, the next
+    time does."""
+    try:
+        await sweep.sweep(backing)
+        await fetching.take_over(backing, Benches())
+        await originals.drop_originals(backing)
+    except BucketError as error:
+        log.warning("sweep.bucket_away", error=error.facts.get("code"))
 
 
 TASKS = (wake,)

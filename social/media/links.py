@@ -15,9 +15,12 @@ from social.backing import Backing
 from social.errors import NotFound
 from social.media.documents import Media
 from social.media.kinds import SUFFIXES
+from social.media.taken import VIDEO_SUFFIXES
 from social.moments import now
 
 PURPOSE = "media link"
+NO_THUMBNAIL = "/film.svg"  # of the web client's
+OUTSIDE = timedelta(hours=12)  # for a platform to fetch a file
 STABLE = timedelta(hours=12)  # a picture keeps its address this long, so that browsers find it in their cache
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 FORM = re.compile(r"([A-Za-z0-9_-]{1,2000})\.([0-9a-f]{64})", re.ASCII)
@@ -39,8 +42,25 @@ class Opened(msgspec.Struct, frozen=True, array_like=True):
 
 def link(media: Media, what: Literal["file", "thumbnail"], backing: Backing) -> str:
     """The path, on our host, of the file or its thumbnail. It stays the same for 12 hours and is good as long again."""
+    if what == "thumbnail" and not media.thumbnail_key:
+        return NO_THUMBNAIL
     key, mime = (media.key, media.mime) if what == "file" else (media.thumbnail_key, media.thumbnail_mime)
-    opened = Opened(expires=_expiry(now()), key=key, mime=mime, name=_called(media.name, mime))
+    return signed(Opened(expires=_expiry(now()), key=key, mime=mime, name=_called(media.name, mime)), backing)
+
+
+async def outside(key: str, mime: str, name: str, backing: Backing) -> str:
+    """The whole address at which a platform that fetches by itself gets the object `key`, for half a day to a day.
+
+    At the file storage itself where others reach it, and else on our own host.
+    """
+    if backing.bucket.parts.direct:
+        return await backing.bucket.address(key, mime=mime, lasts=OUTSIDE)
+    path = signed(Opened(expires=_expiry(now()), key=key, mime=mime, name=_called(name, mime)), backing)
+    return backing.settings.public_url + path
+
+
+def signed(opened: Opened, backing: Backing) -> str:
+    """The path, on our host, that leads to it."""
     said = base64.urlsafe_b64encode(msgspec.json.encode(opened)).decode().rstrip("=")
     return f"/m/{said}.{backing.vault.signature(PURPOSE, said)}"
 
@@ -64,4 +84,4 @@ def _expiry(at: datetime) -> int:
 
 def _called(name: str, mime: str) -> str:
     """`name` with the ending of what the file is now: what came as IMG_1.HEIC is saved as IMG_1.jpg."""
-    return f"{name.rpartition('.')[0] or name}{SUFFIXES[mime]}"
+    return f"{name.rpartition('.')[0] or name}{(SUFFIXES | VIDEO_SUFFIXES)[mime]}"

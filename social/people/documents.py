@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Literal, Self
 
 from beanie import Document, PydanticObjectId
 from pymongo import ASCENDING, DESCENDING, IndexModel, ReturnDocument
@@ -45,6 +45,9 @@ class User(Document):
         )
 
 
+Originals = Literal["keep", "drop"]
+
+
 class Workspace(Document):
     """People and accounts that belong together. The founding one was made by the set-up; there is one at most."""
 
@@ -52,11 +55,16 @@ class Workspace(Document):
     founding: bool = False
     created_at: datetime
     people_rev: int = 0  # rises with each change of its people, so that two changes at once are one after the other
+    files_rev: int = 0  # the same for what takes room
     lateness: Annotated[Lateness, stored(Lateness)] = USUAL  # of posts that say nothing else
+    originals: Originals = "keep"  # what becomes of files once all that shows them is online
 
     class Settings:
         name = "workspaces"
-        indexes = (IndexModel([("founding", ASCENDING)], unique=True, partialFilterExpression={"founding": True}),)
+        indexes = (
+            IndexModel([("founding", ASCENDING)], unique=True, partialFilterExpression={"founding": True}),
+            IndexModel([("originals", ASCENDING)], partialFilterExpression={"originals": "drop"}),
+        )
         bson_encoders = BSON_ENCODERS
 
     @classmethod
@@ -70,6 +78,11 @@ class Workspace(Document):
         await cls.get_pymongo_collection().update_one({"_id": id}, {"$inc": {"people_rev": 1}}, session=session)
 
     @classmethod
+    async def files_change(cls, id: PydanticObjectId, session: AsyncClientSession) -> None:
+        """Begins, in a transaction, what takes room: another one that has begun will be done anew after it."""
+        await cls.get_pymongo_collection().update_one({"_id": id}, {"$inc": {"files_rev": 1}}, session=session)
+
+    @classmethod
     async def lateness_of(cls, id: PydanticObjectId, session: AsyncClientSession | None = None) -> Lateness:
         """How late its posts may go out unless they say otherwise."""
         found = await cls.find_one({"_id": id}, session=session)
@@ -79,6 +92,22 @@ class Workspace(Document):
     async def set_lateness(cls, id: PydanticObjectId, lateness: Lateness) -> None:
         """Holds for what is planned from now on."""
         await cls.get_pymongo_collection().update_one({"_id": id}, {"$set": {"lateness": as_bson(lateness)}})
+
+    @classmethod
+    async def originals_of(cls, id: PydanticObjectId) -> Originals:
+        """What becomes of its files."""
+        found = await cls.find_one({"_id": id})
+        return found.originals if found else "keep"
+
+    @classmethod
+    async def set_originals(cls, id: PydanticObjectId, originals: Originals) -> None:
+        """Holds for all its files, those too that are there."""
+        await cls.get_pymongo_collection().update_one({"_id": id}, {"$set": {"originals": originals}})
+
+    @classmethod
+    async def dropping(cls) -> list[PydanticObjectId]:
+        """The workspaces that do not keep originals."""
+        return [each["_id"] async for each in cls.get_pymongo_collection().find({"originals": "drop"}, {"_id": 1})]
 
     @classmethod
     async def all_with(cls, ids: Sequence[PydanticObjectId]) -> list[Self]:

@@ -8,6 +8,7 @@ from base64 import b64decode
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from functools import lru_cache, partial
 from typing import Any, Generic, Self, TypeVar
 from urllib.parse import urlencode
@@ -85,6 +86,7 @@ class Call:
     on_answer: Callable[[], None] | None = None  # called right after a committing request's answer was read
     nonces: Nonces = field(default_factory=Nonces)
     towards: Callable[[str], aiohttp.ClientSession] | None = None  # the session for another server of the platform
+    now: Callable[[], datetime] = now
     written: bool = field(default=False, init=False)
     told: tuple[Told, ...] = field(default=(), init=False)  # of quotas, by the last committing request's answer
 
@@ -121,6 +123,7 @@ class Call:
             reading=reading,
             nonces=outbound.nonces,
             towards=towards,
+            now=outbound.now,
         )
 
     def at(self, origin: str) -> "Call":
@@ -223,7 +226,7 @@ class Call:
             self.written = False  # a definite no: whatever was handed over was not looked at
             answer = await self._once(method, path, commits=commits, **how)
         if commits:
-            self.told = told(answer.headers, self.windows, now())
+            self.told = told(answer.headers, self.windows, self.now())
             if self.on_answer is not None:
                 self.on_answer()
         return answer
@@ -299,6 +302,7 @@ class Call:
                 self._proof_key,
                 method,
                 url,
+                at=self.now(),
                 access=self.token.access if self.token is not None else None,
                 nonce=self.nonces.of(self.origin, grants=self.token is None),
             )
@@ -378,7 +382,7 @@ class Call:
     def _spent(self, raw: Raw, fault: Fault | None, facts: dict[str, Any]) -> QuotaSpent:
         told = (fault.words if fault else None) or f"{self.host} takes no more for now."
         named = (fault.code if fault else None) or "quota"
-        return QuotaSpent(told, until=reset_at(raw.headers, now()), code=named, **facts)
+        return QuotaSpent(told, until=reset_at(raw.headers, self.now()), code=named, **facts)
 
     def _unreadable(self, raw: Raw, commits: bool, words: str) -> PlatformError:
         facts: dict[str, Any] = {"status": raw.status, "said": cut(words, raw.secrets())}

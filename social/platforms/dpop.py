@@ -2,8 +2,8 @@
 
 import hashlib
 import json
-import time
 from base64 import urlsafe_b64encode
+from datetime import datetime
 from secrets import token_urlsafe
 from typing import Any
 
@@ -25,14 +25,15 @@ def new_key() -> str:
     return made
 
 
-def proof(key: str, method: str, url: URL, *, access: str | None, nonce: str | None) -> str:
-    """The header `DPoP` of one request (section 4.2). With `access`, it is bound to that token (section 4.3)."""
+def proof(key: str, method: str, url: URL, *, at: datetime, access: str | None, nonce: str | None) -> str:
+    """The header `DPoP` of one request made `at` that instant (section 4.2). With `access`, it is bound to that token
+    (section 4.3)."""
     jwk: dict[str, Any] = json.loads(key)
     claims = {
         "jti": token_urlsafe(16),
         "htm": method,
         "htu": str(url.with_query(None).with_fragment(None)),
-        "iat": int(time.time()),
+        "iat": int(at.timestamp()),
     }
     if access is not None:
         claims["ath"] = urlsafe_b64encode(hashlib.sha256(access.encode()).digest()).rstrip(b"=").decode()

@@ -8,7 +8,7 @@ import msgspec
 from aiohttp.abc import AbstractStreamWriter
 from aiohttp.payload import Payload, StringPayload
 
-from social.backing.bucket import BucketError
+from social.backing.s3 import BucketError
 from social.errors import NotFound, Rejected, RetryLater
 
 # Opens an object of the bucket: its key, the first byte that is wanted and the one after the last.

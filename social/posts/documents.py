@@ -1,5 +1,7 @@
 """A post: what a person wrote, before and after it has a date."""
 
+from collections import Counter
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Annotated, Any
 
@@ -55,10 +57,14 @@ class Written(msgspec.Struct, frozen=True, kw_only=True):
 
     def files(self) -> list[tuple[str, str]]:
         """Every file it shows anywhere: where (a pointer) and its id."""
+        return [(at, each.id) for at, each in self.attached()]
+
+    def attached(self) -> list[tuple[str, Attached]]:
+        """The same with what is said of the file there."""
         threads = [("", self.thread)] + [(f"/variants/{key}", each.thread or ()) for key, each in self.variants.items()]
         lists = [("", self.media)] + [(f"/variants/{key}", each.media or ()) for key, each in self.variants.items()]
         lists += [(f"{at}/thread/{number}", part.media) for at, parts in threads for number, part in enumerate(parts)]
-        return [(f"{at}/media/{number}", each.id) for at, media in lists for number, each in enumerate(media)]
+        return [(f"{at}/media/{number}", each) for at, media in lists for number, each in enumerate(media)]
 
 
 class Post(OfWorkspace):
@@ -102,6 +108,15 @@ class Post(OfWorkspace):
         """Removes it."""
         gone = {"_id": self.id, "workspace_id": self.workspace_id}
         await self.get_pymongo_collection().delete_one(gone, session=session)
+
+    @classmethod
+    async def uses(cls, caller: Caller, media_ids: Sequence[PydanticObjectId]) -> Counter[PydanticObjectId]:
+        """How many posts of the caller's workspace show each of these files."""
+        shown = {"workspace_id": caller.workspace_id, "media_ids": {"$in": list(media_ids)}}
+        counted: Counter[PydanticObjectId] = Counter()
+        async for each in cls.get_pymongo_collection().find(shown, {"media_ids": 1}):
+            counted.update(set(each["media_ids"]) & set(media_ids))
+        return counted
 
     @classmethod
     async def using(cls, caller: Caller, media_id: PydanticObjectId, *, most: int = 50) -> list["Post"]:

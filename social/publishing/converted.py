@@ -65,7 +65,7 @@ async def _frozen(
         if isinstance(verdict, Converts):
             file = media[item.media_id]
             wanted = Wanted(
-                media_id=item.media_id, sha256=file.sha256, key=file.key, probe=file.facts, plan=verdict.plan
+                media_id=item.media_id, sha256=file.fingerprint, key=file.key, probe=file.facts, plan=verdict.plan
             )
             plain = _to_be(plain, await Rendition.want(account.workspace_id, wanted, needed_at, backing))
         items.append(plain)

@@ -96,6 +96,13 @@ async def known(caller: Caller, written: Written) -> tuple[list[Account], dict[s
     ]
     if wrong:
         raise Invalid("Part of this is not in your workspace.", wrong)
+    dropped = [
+        Wrong(f"{at}/id", "This file was dropped after it was published. Upload it again to show it.", "dropped")
+        for at, id in shown
+        if media[id].dropped_at is not None
+    ]
+    if dropped:
+        raise Invalid("Part of this is no longer there.", dropped)
     return [have[id] for id in dict.fromkeys(written.accounts)], media
 
 

@@ -15,6 +15,7 @@ from social.accounts.documents import Account
 from social.backing import Backing
 from social.backing.mongo import as_bson
 from social.errors import Conflict, Forbidden, Invalid, Wrong
+from social.media.documents import Media
 from social.moments import now
 from social.outbox.documents import announce
 from social.people.documents import Workspace
@@ -95,9 +96,20 @@ async def plan(caller: Caller, post_id: str, revision: int, when: Plan, backing:
     if when.lateness:
         sensible(when.lateness)
     contents = await fitting(caller, post.written, when.due_at, backing)
+    await _kept_words(caller, post.written, backing)
     planned = await _changed(post, revision, {"plan": as_bson(when), "draft": False}, contents, backing, to=when)
     await hint(when.due_at, backing)
     return planned
+
+
+async def _kept_words(caller: Caller, written: Written, backing: Backing) -> None:
+    """What a post says for those who cannot see a file stays with the file, if nobody has said anything of it yet: the
+    next post begins with it."""
+    said = {each.id: each.alt for _, each in written.attached() if each.alt}
+    if said:
+        silent = {"_id": {"$in": [PydanticObjectId(id) for id in said]}, "alt": ""}
+        for file in await Media.of(caller, silent).to_list():
+            await file.describe(backing, alt=said[str(file.id)])
 
 
 async def cancel(caller: Caller, post_id: str, revision: int, backing: Backing) -> Post:

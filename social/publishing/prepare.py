@@ -26,6 +26,7 @@ from social.publishing.converted import whole
 from social.publishing.documents import Publication
 from social.publishing.facts import Work
 from social.publishing.reconnect import login_refused
+from social.publishing.send import crash_here
 from social.publishing.shown import row
 from social.publishing.states import DEATHS, State, poisonous, refused
 
@@ -89,6 +90,7 @@ async def _prepare(publication: Publication, work: Work, backing: Backing) -> No
             await _told(parked | {"prepare_at": None, "work": None}, publication, work, backing)
             return
         await _told(_anew(publication, backing), publication, work, backing)  # it may have waited for room
+        crash_here("preparing", backing)
         account = await Account.get(publication.account_id)
         if account is None or account.state != "connected":
             raise Disconnected("This account is no longer connected. Connect it again, then this can go out.")
@@ -98,6 +100,7 @@ async def _prepare(publication: Publication, work: Work, backing: Backing) -> No
                 await _told(_not_converted_yet(backing), publication, work, backing)
                 return
             prepared = await _made(platform, account, publication, content, work, backing)
+        crash_here("prepared", backing)
         later = _later(publication, platform, backing)
         await _told(_done(prepared, publication, platform, backing) if prepared else later, publication, work, backing)
     except PlatformError as error:

@@ -26,9 +26,9 @@ from social.publishing.documents import Publication
 from social.publishing.facts import Refusal, Work
 from social.publishing.prepare import begun, renewing, taken
 from social.publishing.reconnect import login_refused
-from social.publishing.send import went_out
+from social.publishing.send import crash_here, went_out
 from social.publishing.shown import row
-from social.publishing.states import State, Step, looked_in_vain, repeatable, settled
+from social.publishing.states import DEATHS, State, Step, looked_in_vain, poisonous, repeatable, settled
 
 log = structlog.get_logger()
 AT_ONCE = 50
@@ -60,9 +60,14 @@ async def _settle(publication: Publication, work: Work, backing: Backing) -> Non
         if fact is not None and fact.receipt is not None:  # the answer had been written down before the owner died
             await went_out(publication, fact.receipt, backing)
             return
+        if publication.deaths >= 2 * DEATHS:  # it is the look that they die of
+            await _written(poisonous(publication.deaths), publication, work, backing)
+            return
         account = await Account.get(publication.account_id)
+        crash_here("looking", backing)
         async with renewing(publication, work, backing):
             found = await _looked(publication, account, backing)
+        crash_here("looked", backing)
         if found is not None:
             await went_out(publication, found, backing)
         else:

@@ -61,7 +61,7 @@ class Beat(Document):
     id: str  # type: ignore[assignment]
     owner: Annotated[Owner, stored(Owner)]
     at: datetime
-    lag: float  # seconds for which its loop let somebody wait, at worst, since the beat before
+    lag: float  # seconds for which its loop let somebody wait, at worst, since a few beats before
     lanes: int  # that it holds
     tasks: list[str]
 
@@ -81,12 +81,11 @@ class Alarmed(msgspec.Struct, frozen=True, kw_only=True):
 
 
 async def beat(backing: Backing) -> None:
-    """Says that this instance lives, for how long its loop was blocked since it said so last, and what it holds."""
-    lag, backing.tally.lag = backing.tally.lag, 0.0
+    """Says that this instance lives, for how long its loop was blocked of late, and what it holds."""
     said = {
         "owner": as_bson(backing.owner),
         "at": backing.now(),
-        "lag": lag,
+        "lag": backing.tally.worst_lag(),
         "lanes": len(backing.in_hand),
         "tasks": sorted(backing.settings.tasks),
     }

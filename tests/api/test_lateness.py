@@ -23,8 +23,8 @@ async def test_a_workspace_says_how_late_its_posts_may_be(person: Person, sandbo
     changed = await person.ask("PUT", "/workspace/settings", json={"lateness": MISS})
     after = await person.plan(await person.write("after", account["id"]), at=THEN)
 
-    assert usual == {"lateness": {"then": "ask", "minutes": 24 * 60}}
-    assert changed == await person.ask("GET", "/workspace/settings") == {"lateness": MISS}
+    assert usual == {"lateness": {"then": "ask", "minutes": 24 * 60}, "originals": "keep"}
+    assert changed == await person.ask("GET", "/workspace/settings") == {"lateness": MISS, "originals": "keep"}
     assert _of(before) == (usual["lateness"], "2031-01-02T00:00:00Z")
     assert _of(after) == (MISS, "2031-01-01T00:15:00Z")
     assert (before["plan"]["lateness"], after["plan"]["lateness"]) == (None, None)

@@ -84,8 +84,8 @@ async def test_a_description_is_kept_and_told(person: Person, backing: Backing) 
 
 @pytest.mark.parametrize(
     ("body", "pointer"),
-    [({"alt": "x" * 10_001}, "/alt"), ({"alt": 5}, "/alt"), ({}, "/alt"), ({"alt": "", "key": "w/1"}, "/key")],
-    ids=["long", "a number", "none", "more"],
+    [({"alt": "x" * 10_001}, "/alt"), ({"alt": 5}, "/alt"), ({"alt": "", "key": "w/1"}, "/key")],
+    ids=["long", "a number", "more"],
 )
 async def test_a_description_that_is_none_is_refused_with_its_field(body: Json, pointer: str, person: Person) -> None:
     media = await person.upload(jpeg())

@@ -341,6 +341,7 @@ def test_every_route_that_answers_a_secret_is_known(api: Api) -> None:
         "/session/refresh",
         "/connections",
         "/live/tickets",
+        "/uploads/{upload_id:str}/addresses",
         "/invitations",
         "/invitations/readings",
         "/invitations/acceptances",

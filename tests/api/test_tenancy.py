@@ -36,6 +36,8 @@ async def theirs(person: Person, sandbox: Sandbox) -> Json:
         "user_id": (await person.ask("GET", "/me"))["user"]["id"],
         "session_id": (await person.ask("GET", "/sessions"))[0]["id"],
         "invitation_id": (await person.ask("POST", "/invitations", json={"role": "viewer"}))["id"],
+        "upload_id": (await person.ask("POST", "/uploads", json={"name": "film.mp4", "bytes": 9_000_000}))["id"],
+        "number": "1",
         "hold_id": (await person.ask("POST", "/holds", json={"scope": "platform", "platform": "x"}))["id"],
     }
 
@@ -77,6 +79,7 @@ async def everything(backing: Backing) -> dict[str, list[Any]]:
         "publications",
         "accounts",
         "media",
+        "uploads",
         "lanes",
         "attempts",
         "outbox",
@@ -96,8 +99,14 @@ REQUESTS: list[tuple[str, str, Json | None]] = [
     ("POST", "/connections/{found_id}/account", None),
     ("DELETE", "/connections/{found_id}", None),
     ("GET", "/media/{media_id}", None),
+    ("GET", "/media/{media_id}/posts", None),
     ("PATCH", "/media/{media_id}", {"alt": "mine now"}),
     ("DELETE", "/media/{media_id}", None),
+    ("GET", "/uploads/{upload_id}", None),
+    ("PUT", "/uploads/{upload_id}/parts/{number}", None),
+    ("POST", "/uploads/{upload_id}/addresses", {"numbers": [1]}),
+    ("POST", "/uploads/{upload_id}/media", None),
+    ("DELETE", "/uploads/{upload_id}", None),
     ("GET", "/posts/{post_id}", None),
     ("PUT", "/posts/{post_id}", {"revision": 1, "text": "mine now", "media": [], "accounts": []}),
     ("DELETE", "/posts/{post_id}?revision=1", None),
@@ -151,6 +160,7 @@ async def test_lists_show_ones_own_alone(theirs: Json, stranger: Person) -> None
     for path in ("/accounts", "/media", "/posts", "/publications"):
         assert (await stranger.ask("GET", path))["items"] == []
     assert await stranger.ask("GET", "/invitations") == []
+    assert await stranger.ask("GET", "/uploads") == []
     assert [each["name"] for each in await stranger.ask("GET", "/members")] == ["stranger"]
     assert len(await stranger.ask("GET", "/sessions")) == 1
 

@@ -11,7 +11,8 @@ import psutil
 import pytest
 
 from social.backing import Backing
-from social.backing.bucket import CHUNK, Bucket, BucketError, Stored
+from social.backing.bucket import CHUNK, Bucket, Stored
+from social.backing.s3 import BucketError
 from social.errors import NotFound, Unavailable
 from social.settings import BadSettings, Settings
 

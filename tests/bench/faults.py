@@ -1,7 +1,7 @@
 """Faults of the list of faults, injected for real, one row after another; counted at the platforms.
 
-Each row is one or more tests of `tests/faults`, which this runs and whose figures it adds up. `--full` runs them in the
-sizes that are too large for every change: thousands of kills, minutes without Redis.
+Each row is one or more tests of `tests/faults`, which this runs and whose figures it adds up. They are run with every
+change as well; `--full` runs them in sizes that are too large for that: thousands of kills, minutes without Redis.
 """
 
 import argparse
@@ -29,13 +29,15 @@ ADDED_UP = (
     "settled",
     "parked",
 )
-FULL, ROWS = "FAULTS_FULL", "FAULTS_ROWS"
+FULL, ROWS, KILLS = "FAULTS_FULL", "FAULTS_ROWS", "FAULTS_KILLS"
+STORM = "tests/faults/test_storm.py"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Which rows, and how large."""
     parser.add_argument("--rows", default="", help="F1,F2,... (all)")
     parser.add_argument("--full", action="store_true", help="the sizes that are run by hand")
+    parser.add_argument("--kills", type=int, default=0, help="nothing but so many SIGKILLs at named points")
 
 
 async def run(args: argparse.Namespace) -> dict[str, Any]:
@@ -43,15 +45,16 @@ async def run(args: argparse.Namespace) -> dict[str, Any]:
     began = time.monotonic()
     with tempfile.TemporaryDirectory() as folder:
         report = Path(folder) / "report.xml"
-        await _tested(report, {ROWS: args.rows} | ({FULL: "1"} if args.full else {}))
+        env = {ROWS: args.rows} | ({FULL: "1"} if args.full else {}) | ({KILLS: str(args.kills)} if args.kills else {})
+        await _tested(STORM if args.kills else "tests/faults", report, env)
         cases = list(ET.parse(report).getroot().iter("testcase"))
     return summed(cases) | {"seconds": round(time.monotonic() - began, 1)}
 
 
-async def _tested(report: Path, env: dict[str, str]) -> None:
-    """Runs the tests; what they say goes to stderr. Interrupts them when cancelled, and waits until they have cleaned
+async def _tested(tests: str, report: Path, env: dict[str, str]) -> None:
+    """Runs the `tests`; what they say goes to stderr. Interrupts them when cancelled, and waits until they have cleaned
     up."""
-    words = ["-m", "pytest", "tests/faults", "-n", "0", "-o", "junit_family=xunit1", f"--junitxml={report}"]
+    words = ["-m", "pytest", tests, "-n", "0", "-o", "junit_family=xunit1", f"--junitxml={report}"]
     process = await asyncio.create_subprocess_exec(
         sys.executable, *words, cwd=ROOT, env={**os.environ, **env}, stdout=sys.stderr, start_new_session=True
     )

@@ -1,7 +1,7 @@
 """What the fault tests share. Their rows are those of the list of faults: `@pytest.mark.rows("F3", "F4")`."""
 
 import os
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from dataclasses import asdict
 from pathlib import Path
@@ -13,16 +13,16 @@ import pytest
 from social.settings import Settings
 from tests.faults.ledger import Figures
 from tests.faults.scene import Scene, scene
+from tests.faults.wire import Wire
+from tests.servers.sandbox import Sandbox
 
 FULL = "FAULTS_FULL"  # set: the sizes that are run by hand
 ROWS = "FAULTS_ROWS"  # the rows to run, with commas between them; else all
 HERE = Path(__file__).parent
-# They want the machine to themselves: `python -m tests.bench faults` runs them, not every change.
-collect_ignore_glob = [] if ROWS in os.environ else ["test_*.py"]
 
 
 class Scenes(Protocol):
-    """Makes a scene; its options are `scene.scene`'s, `settings` changed where given."""
+    """Makes a scene on the sandbox without quotas; its options are `scene.scene`'s, `settings` changed where given."""
 
     async def __call__(self, settings: Settings | None = None, **options: Any) -> Scene: ...
 
@@ -49,14 +49,40 @@ def size() -> Callable[[int, int], int]:
     return lambda small, large: large if os.environ.get(FULL) else small
 
 
+@pytest.fixture(scope="session")
+def generous_process(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
+    """A sandbox without quotas as a process of its own."""
+    sandbox = Sandbox(tmp_path_factory.mktemp("generous"), rate_scale=0)
+    sandbox.start()
+    yield sandbox
+    sandbox.kill()
+
+
 @pytest.fixture
-async def stage(settings: Settings, process: str, tmp_path: Path) -> AsyncIterator[Scenes]:
+def generous(generous_process: Sandbox) -> Sandbox:
+    """The sandbox without quotas, empty and without trouble."""
+    generous_process.reset()
+    return generous_process
+
+
+@pytest.fixture
+def wire(generous: Sandbox) -> Iterator[Wire]:
+    """A wire to the sandbox, for a scene whose product is to reach it that way."""
+    with Wire(int(generous.url.rpartition(":")[2])) as wire:
+        yield wire
+
+
+@pytest.fixture
+async def stage(settings: Settings, process: str, generous: Sandbox, tmp_path: Path) -> AsyncIterator[Scenes]:
     """Makes this test's scene."""
     async with AsyncExitStack() as stack:
 
         async def make(own: Settings | None = None, **options: Any) -> Scene:
             made: AbstractAsyncContextManager[Scene] = scene(
-                msgspec.structs.replace(own or settings, mongo_database=f"faults_{process}"), tmp_path, **options
+                msgspec.structs.replace(own or settings, mongo_database=f"faults_{process}"),
+                tmp_path,
+                generous,
+                **options,
             )
             return await stack.enter_async_context(made)
 

@@ -52,7 +52,8 @@ class Ledger:
     def accept(self, post: Json) -> None:
         """Takes down what the product has just answered to a plan."""
         for publication in post["publications"]:
-            self._accepted[publication["id"]] = publication | {"text": post["text"]}
+            parts = [part["text"] for part in post["thread"]]
+            self._accepted[publication["id"]] = publication | {"text": post["text"], "parts": parts}
 
     def __len__(self) -> int:
         return len(self._accepted)
@@ -62,14 +63,22 @@ class Ledger:
         found: list[Json] = await self._db.publications.find({}).to_list()
         return found
 
-    async def open(self) -> list[Json]:
-        """The ones that are neither final nor held."""
-        return [each for each in await self.publications() if each["state"] not in AT_REST]
+    async def how_many_open(self, *but: str) -> int:
+        """How many are neither final nor held, nor in one of the states `but`."""
+        count: int = await self._db.publications.count_documents({"state": {"$nin": [*AT_REST, *but]}})
+        return count
 
-    async def at_rest(self, within: float) -> float:
-        """Waits until everything is final or held, or for `within` seconds; for how long."""
+    async def still_open(self) -> list[Json]:
+        """What tells why these are neither final nor held."""
+        shown = ("platform", "state", "part", "reason", "next_at", "token", "work", "deaths", "tries", "attempt_no")
+        found = self._db.publications.find({"state": {"$nin": list(AT_REST)}}, dict.fromkeys(shown, 1))
+        return [each async for each in found]
+
+    async def at_rest(self, within: float, *or_in: str) -> float:
+        """Waits until everything is final or held, or in one of the states `or_in`, or for `within` seconds; for how
+        long."""
         began = time.monotonic()
-        while await self.open() and time.monotonic() < began + within:
+        while await self.how_many_open(*or_in) and time.monotonic() < began + within:
             await asyncio.sleep(0.2)
         return time.monotonic() - began
 
@@ -81,8 +90,9 @@ class Ledger:
         known = {str(each["_id"]): each for each in await self.publications()}
         for id_, accepted in self._accepted.items():
             found, post = known.get(id_), (accepted["platform"], accepted["text"])
-            figures.doubled += there[post] > 1
-            if found is None or (found["state"] == "online" and not there[post]):
+            times = [there[accepted["platform"], text] for text in (accepted["text"], *accepted["parts"])]
+            figures.doubled += max(times) > 1
+            if found is None or (found["state"] == "online" and not all(times)):
                 figures.lost += 1
             elif found["state"] not in AT_REST:
                 figures.stuck += 1

@@ -1,9 +1,11 @@
 """Where faults happen: a sandbox that counts, a door to plan through, and instances that send and may be killed."""
 
 import asyncio
+import gc
 import itertools
 import signal
 import time
+import warnings
 from collections.abc import AsyncIterator, Sequence
 from contextlib import ExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, field
@@ -25,6 +27,7 @@ from tests.servers.sandbox import Sandbox
 
 Json = dict[str, Any]
 PLATFORMS = ("mastodon", "bluesky", "x")
+BY_WIRE = ("mastodon", "x")  # whose server an account names by itself; Bluesky's directory names the sandbox
 NO_QUOTAS = {"SOCIAL_TEST_QUOTA_SCALE": "0"}
 
 
@@ -56,6 +59,15 @@ class Scene:
         """One more that sends, started."""
         return self.instance().start(ready=False, **env)
 
+    async def at_work(self, product: Product, within: float = 30) -> Product:
+        """Waits until an instance that was started for the first time has begun to work; it."""
+        deadline = time.monotonic() + within
+        product.log.touch()
+        while "instance.started" not in product.log.read_text():
+            assert time.monotonic() < deadline, product.log.read_text()
+            await asyncio.sleep(0.05)
+        return product
+
     async def tried(self, method: str, path: str, **given: Any) -> tuple[int, Any]:
         """One call of the person's, whatever comes of it: status and decoded answer."""
         headers = {"Social-Client": "tests", "Authorization": f"Bearer {self.person.token}"} | given.pop("headers", {})
@@ -71,7 +83,13 @@ class Scene:
                 self.accounts[platform, number] = found["id"]
 
     async def plan(
-        self, text: str, number: int = 0, platforms: Sequence[str] | None = None, parts: Sequence[str] = (), **when: Any
+        self,
+        text: str,
+        number: int = 0,
+        platforms: Sequence[str] | None = None,
+        parts: Sequence[str] = (),
+        media: Sequence[Json] = (),
+        **when: Any,
     ) -> Json:
         """A post on the `number`th account of each platform, planned for now or `when`. The planned post."""
         chosen = [
@@ -80,7 +98,8 @@ class Scene:
             if of == number and platform in (platforms or PLATFORMS)
         ]
         thread = [{"text": each} for each in parts]
-        draft = await self.person.ask("POST", "/posts", json={"text": text, "thread": thread, "accounts": chosen})
+        written = {"text": text, "thread": thread, "media": list(media), "accounts": chosen}
+        draft = await self.person.ask("POST", "/posts", json=written)
         post = await self.person.plan(draft, **(when or {"now": True}))
         self.ledger.accept(post)
         return post
@@ -110,11 +129,11 @@ class Scene:
 async def scene(
     settings: Settings,
     folder: Path,
+    sandbox: Sandbox,
     *,
     accounts: int = 1,
     platforms: Sequence[str] = PLATFORMS,
     sandbox_port: int | None = None,
-    sandbox: Sandbox | None = None,
 ) -> AsyncIterator[Scene]:
     """A scene on the database that `settings` names, which is empty before and gone after. With `sandbox_port` the
     product reaches `sandbox` by that port."""
@@ -123,10 +142,6 @@ async def scene(
     async with client, session:
         await client.drop_database(settings.mongo_database)
         with ExitStack() as stack:
-            if sandbox is None:
-                sandbox = Sandbox(folder / "sandbox", rate_scale=0)
-                sandbox.start()
-                stack.callback(sandbox.kill)
             port = sandbox_port or int(sandbox.url.rpartition(":")[2])
             settings = msgspec.structs.replace(settings, sandbox_url=f"http://127.0.0.1:{port}")
             door_folder = folder / "door"
@@ -151,6 +166,15 @@ async def scene(
             yield made
         with suppress(PyMongoError):  # a server of the test's own may be gone by now
             await client.drop_database(settings.mongo_database)
+    forget_torn_sockets()
+
+
+def forget_torn_sockets() -> None:
+    """PyMongo's async client leaves a socket open if it is closed while it connects; any test that comes later would be
+    warned of it."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ResourceWarning)
+        gc.collect()
 
 
 def pause(product: Product) -> None:

@@ -56,8 +56,12 @@ class Served:
         self.process.wait()
 
     def pause(self) -> None:
-        """SIGSTOP: it accepts connections and answers nothing."""
+        """SIGSTOP: it accepts connections and answers nothing. Returns once none of its threads runs any more."""
         self.process.send_signal(signal.SIGSTOP)
+        deadline = time.monotonic() + READY_WITHIN
+        while any(_runs(thread) for thread in Path(f"/proc/{self.process.pid}/task").iterdir()):
+            assert time.monotonic() < deadline, "it does not stand still"
+            time.sleep(0.01)
 
     def resume(self) -> None:
         """SIGCONT."""
@@ -69,6 +73,10 @@ class Served:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         if self._process is not None and self._process.poll() is None:
             self.kill()
+
+
+def _runs(thread: Path) -> bool:
+    return (thread / "stat").read_text().rpartition(")")[2].split()[0] != "T"
 
 
 class Valkey(Served):

@@ -24,7 +24,7 @@ async def test_what_was_cancelled_or_changed_in_time_never_goes_out_as_it_was_an
     scene.started()
     scene.started()
     outcomes: list[tuple[str, str, bool]] = []
-    for turn in range(size(4, 40)):
+    for turn in range(size(2, 40)):
         posts = [await scene.plan(f"turn {turn} number {number}", number, at=soon(4)) for number in range(TOGETHER)]
         outcomes += await asyncio.gather(*(changed(scene, post, chance) for post in posts))
 

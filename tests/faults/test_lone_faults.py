@@ -1,11 +1,9 @@
-"""One publication that kills, one instance that outgrows its memory, an upload cut short, a crowd, and stray hints."""
+"""One publication that kills, an upload cut short, a crowd, and stray hints."""
 
 import asyncio
-import os
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from pathlib import Path
+from collections import Counter
+from collections.abc import Callable
 
 import pytest
 
@@ -16,12 +14,12 @@ from tests.faults.scene import PLATFORMS, soon
 from tests.faults.test_replies import publishing_calls
 from tests.faults.wire import Wire
 from tests.pictures import jpeg
-from tests.servers.sandbox import Sandbox
 
 Report = Callable[..., Figures]
-MEMORY = Path("/sys/fs/cgroup/memory")
+A_TENTH = 0.1  # of its quotas
+X_TAKES = 10  # posts of one person in a quarter of an hour: a tenth of what its sheet says
+QUARTER = 900  # seconds
 NONCE = 401  # with it a Bluesky server hands out what the same call then proves itself by
-LITTLE = 64 * 1024  # bytes that it may have beyond what it has already
 
 
 @pytest.mark.rows("F40")
@@ -49,75 +47,24 @@ async def test_what_kills_every_process_that_takes_it_is_parked_and_the_others_g
     assert [each["state"] for each in await scene.ledger.publications()].count("online") == figures.accepted - 1
 
 
-@pytest.mark.rows("F30")
-async def test_an_instance_that_is_killed_for_its_memory_leaves_nothing_lost_or_doubled(
-    stage: Scenes, report: Report
-) -> None:
-    with little_memory() as group:
-        scene = await stage(accounts=3)
-        victim = scene.started()
-        scene.started()
-        await scene.plan("before")
-        await scene.ledger.at_rest(20)
-        (group / "memory.limit_in_bytes").write_text(str(LITTLE))
-        (group / "memory.swappiness").write_text("0")
-        (group / "cgroup.procs").write_text(str(victim.process.pid))
-        for number in range(30):
-            await scene.plan(f"too much {number}", number % 3)
-            if victim.process.poll() is not None:
-                break
-
-        assert await asyncio.to_thread(victim.wait_until_dead) == -9
-        report(await scene.concluded(1))
-        assert {state for _, state, _ in await scene.states()} == {"online"}
-
-
-@contextmanager
-def little_memory() -> Iterator[Path]:
-    """A group of processes whose memory the kernel limits. Skips the test where nobody may make one."""
-    group = MEMORY / f"social-faults-{os.getpid()}"
-    try:
-        group.mkdir()
-    except OSError:
-        pytest.skip("no memory group can be made: run the tests as root, with cgroup v1's memory controller mounted")
-    try:
-        yield group
-    finally:
-        for pid in (group / "cgroup.procs").read_text().split():
-            (MEMORY / "cgroup.procs").write_text(pid)
-        group.rmdir()
-
-
 @pytest.mark.rows("F6")
 async def test_killed_while_a_picture_is_handed_in_the_post_goes_out_once_and_with_it(
-    stage: Scenes, tmp_path_factory: pytest.TempPathFactory, report: Report
+    stage: Scenes, wire: Wire, report: Report
 ) -> None:
-    sandbox = Sandbox(tmp_path_factory.mktemp("uploads"), rate_scale=0)
-    sandbox.start()
-    try:
-        with Wire(int(sandbox.url.rpartition(":")[2])) as wire:
-            platforms = ("mastodon", "x")
-            scene = await stage(sandbox=sandbox, sandbox_port=wire.port, platforms=platforms)
-            media = await scene.person.upload(jpeg(1600, 1200))
-            before = wire.towards
-            wire.trouble(cut_after=10_000)
-            first = scene.started()
-            draft = await scene.person.ask(
-                "POST",
-                "/posts",
-                json={"text": "a picture", "media": [{"id": media["id"]}], "accounts": list(scene.accounts.values())},
-            )
-            scene.ledger.accept(await scene.person.plan(draft, at=soon(6)))
-            while wire.towards - before < 10_000:
-                await asyncio.sleep(0.01)
-            first.kill()
-            wire.trouble()
-            scene.started()
+    scene = await stage(sandbox_port=wire.port, platforms=("mastodon", "x"))
+    media = await scene.person.upload(jpeg(1600, 1200))
+    before = wire.towards
+    wire.trouble(cut_after=10_000)
+    first = scene.started()
+    await scene.plan("a picture", media=[{"id": media["id"]}], at=soon(6))
+    while wire.towards - before < 10_000:
+        await asyncio.sleep(0.01)
+    first.kill()
+    wire.trouble()
+    scene.started()
 
-            report(await scene.concluded(1), bytes_sent=wire.towards - before)
-            assert [len(each["media"]) for each in scene.ledger.live()] == [1, 1]
-    finally:
-        sandbox.kill()
+    report(await scene.concluded(1), bytes_sent=wire.towards - before)
+    assert [len(each["media"]) for each in scene.ledger.live()] == [1, 1]
 
 
 @pytest.mark.rows("F41")
@@ -146,6 +93,30 @@ async def test_a_crowd_of_one_minute_goes_out_on_time_and_each_account_in_order(
                 if each["platform"] == platform and int(each["text"].split()[1]) % 5 == number
             ]
             assert texts == sorted(texts), "each account in the order of planning"
+
+
+@pytest.mark.rows("F41")
+async def test_of_a_crowd_on_one_account_as_much_goes_out_as_its_platform_takes_and_nothing_is_refused(
+    stage: Scenes, report: Report
+) -> None:
+    scene = await stage(platforms=("x",))
+    scene.sandbox.trouble(x={"rate_scale": A_TENTH})
+    for number in range(X_TAKES + 4):
+        await scene.plan(f"crowd {number:04}", at=soon(4))
+    for _ in range(2):
+        scene.started(SOCIAL_TEST_QUOTA_SCALE=str(A_TENTH))
+
+    waiting = await scene.until("waiting", 30)
+    await scene.ledger.at_rest(30, "waiting")
+
+    figures = await scene.ledger.counted(1)
+    quarters = Counter(int(arrival(each).timestamp() // QUARTER) for each in scene.ledger.live())
+    assert max(quarters.values()) <= X_TAKES
+    assert sum(quarters.values()) >= X_TAKES
+    assert waiting["reason"]["code"] == "quota"
+    assert {each["status"] for each in publishing_calls(scene)} == {201}
+    figures.stuck = 0  # they wait for the next quarter of an hour
+    report(figures)
 
 
 @pytest.mark.rows("F42")

@@ -14,26 +14,28 @@ from typing import Any
 import aiohttp
 import msgspec
 import pytest
-from pymongo import AsyncMongoClient
 from pymongo.errors import PyMongoError
 
 from social.settings import Settings
 from tests.faults.conftest import Scenes
 from tests.faults.ledger import Figures
 from tests.faults.scene import Scene
-from tests.faults.servers import Mongod, ReplicaSet, elsewhere
+from tests.faults.servers import READY_WITHIN, Mongod, ReplicaSet, elsewhere
 from tests.faults.wire import Wire
 
 Report = Callable[..., Figures]
 GROUP = 61_000  # of the first member; nobody else's on any machine of ours
+AS_ROOT = os.geteuid() == 0
 PATIENT = 2.0  # seconds within which the API says that Mongo is away
+POOLS = 3 * (20 + 3)  # connections of the door, an instance and the test: each its pool and those that watch
 
 
 @pytest.fixture
 async def replicas(tmp_path: Path) -> AsyncIterator[ReplicaSet]:
     """Three members that elect within two seconds."""
     first = GROUP + 4 * (os.getpid() % 1000)
-    with ReplicaSet(tmp_path / "set", groups=[first, first + 1, first + 2]) as replicas:
+    groups = [first, first + 1, first + 2] if AS_ROOT else []
+    with ReplicaSet(tmp_path / "set", groups=groups) as replicas:
         yield await elsewhere(replicas.start)
 
 
@@ -66,6 +68,8 @@ class Planner:
             status, said = await self._scene.tried(method, path, json=body, headers={"Idempotency-Key": key})
             if status < 300:
                 return said
+            if made := said.get("made"):  # it was done, and the answer to that was lost with the old primary
+                method, path, body = "GET", f"/posts/{made[0]['id']}", None
             self.refused += 1
             assert status in {409, 503}, said  # 409: the first of the repeats is still under way
             assert time.monotonic() < deadline, said
@@ -95,7 +99,7 @@ async def test_while_the_primary_steps_down_what_was_acknowledged_is_kept(
             client.admin.command("replSetStepDown", 5, secondaryCatchUpPeriodSecs=3)
         replicas.primary()
 
-    planner = await through(scene, step_down, size(20, 300))
+    planner = await through(scene, step_down, size(14, 300))
 
     report(await scene.concluded(1, 40), gap_s=planner.gap, errors=planner.refused)
     await each_once(scene)
@@ -112,7 +116,7 @@ async def test_when_the_primary_is_killed_no_acknowledged_write_is_lost_and_no_r
         primary.kill()
         replicas.primary(other_than=primary)
 
-    planner = await through(scene, kill, size(20, 300))
+    planner = await through(scene, kill, size(14, 300))
 
     report(await scene.concluded(1, 40), gap_s=planner.gap, errors=planner.refused)
     await each_once(scene)
@@ -122,13 +126,13 @@ async def test_when_the_primary_is_killed_no_acknowledged_write_is_lost_and_no_r
 async def test_a_primary_cut_off_from_the_majority_decides_nothing(
     stage: Scenes, settings: Settings, replicas: ReplicaSet, size: Callable[[int, int], int], report: Report
 ) -> None:
-    if shutil.which("iptables") is None:
-        pytest.skip("iptables is missing: apt-get install iptables")
+    if not AS_ROOT or shutil.which("iptables") is None:
+        pytest.skip("servers are cut off as root, and with iptables: apt-get install iptables")
     scene = await stage(msgspec.structs.replace(settings, mongo_url=replicas.url))
     old = replicas.primary()
 
     with cut_off(replicas, old) as cut:
-        planner = await through(scene, lambda: (cut(), replicas.primary(other_than=old)), size(20, 300))
+        planner = await through(scene, lambda: (cut(), replicas.primary(other_than=old)), size(14, 300))
         await scene.ledger.at_rest(40)
 
     report(await scene.concluded(1, 40), gap_s=planner.gap, errors=planner.refused)
@@ -169,7 +173,6 @@ async def each_once(scene: Scene) -> None:
 
 
 @pytest.mark.rows("F25")
-@pytest.mark.xfail(reason="a call to a paused Mongo is given up after 10 s, and not after 2", strict=True)
 async def test_while_mongo_is_paused_the_api_says_so_at_once_and_its_pool_stays_bounded(
     stage: Scenes, settings: Settings, tmp_path: Path, size: Callable[[int, int], int], report: Report
 ) -> None:
@@ -178,22 +181,19 @@ async def test_while_mongo_is_paused_the_api_says_so_at_once_and_its_pool_stays_
         url = f"mongodb://127.0.0.1:{wire.port}/?directConnection=true"
         scene = await stage(msgspec.structs.replace(settings, mongo_url=url))
         scene.started()
-        before = wire.connections
-
         replicas.members[0].pause()
         try:
             answers, lags = await asked_for(scene, size(6, 30))
         finally:
             replicas.members[0].resume()
-        opened = wire.connections - before
         await scene.plan("after the pause")
 
         slowest = max(took for _, took in answers)
-        report(await scene.concluded(1), api_s_max=slowest, loop_lag_ms=1000 * max(lags), connections=opened)
+        report(await scene.concluded(1), api_s_max=slowest, loop_lag_ms=1000 * max(lags), connections=wire.together)
         assert {status for status, _ in answers} == {503}
         assert slowest <= PATIENT + 0.5
         assert max(lags) < 0.5, "on a busy machine; the loop itself is held to 0.1 s"
-        assert opened <= 60
+        assert wire.together <= POOLS
 
 
 async def asked_for(scene: Scene, seconds: float) -> tuple[list[tuple[int, float]], list[float]]:
@@ -249,10 +249,17 @@ async def test_when_mongo_s_disk_is_full_it_is_said_and_with_space_again_all_goe
 
             report(await scene.concluded(1, 60))
             await each_once(scene)
-            client: AsyncMongoClient[Any] = AsyncMongoClient(replicas.url)
-            async with client:
-                checked = await client[scene.db.name].command("validate", "publications")
+            checked = await elsewhere(validated, member, scene.db.name)
             assert checked["valid"], checked
+
+
+def validated(member: Mongod, database: str) -> Any:
+    """What the server says of its publications when it has looked through them all.
+
+    Not by an async client: one that is closed while it still connects leaves its socket open (PyMongo 4.20).
+    """
+    with member.client(READY_WITHIN) as client:
+        return client[database].command("validate", "publications")
 
 
 @contextmanager

@@ -11,12 +11,12 @@ import pytest
 from social.settings import Settings, Times
 from tests.faults.conftest import Scenes
 from tests.faults.ledger import Figures
-from tests.faults.scene import Scene, pause, resume
+from tests.faults.scene import Json, Scene, pause, resume
 from tests.servers.product import Product
 
 Report = Callable[..., Figures]
-POINTS = ("claimed", "armed", "answered", "concluded")
-TAKEN_OVER = 5.0  # seconds, of what a dead instance held, where its death can be proven
+POINTS = ("armed", "claimed", "answered", "concluded")
+TAKEN_OVER = (20, 5)  # seconds, of what a dead instance held, where its death can be proven; its lease is 60 s long
 HOLDS_BACK = 3.0  # seconds for which a pausing instance is left asleep beyond its lease and the settle time
 
 
@@ -45,7 +45,7 @@ async def test_paused_at_any_point_for_longer_than_lease_and_settle_time_nothing
     stage: Scenes, settings: Settings, size: Callable[[int, int], int], report: Report
 ) -> None:
     times, scene = settings.times, await stage()
-    points = POINTS[: size(2, len(POINTS))]
+    points = POINTS[: size(1, len(POINTS))]
     for point in points:
         sleeper = scene.instance().start(ready=False, SOCIAL_TEST_CRASH_AT=f"pause:{point}")
         await scene.plan(f"paused when {point}")
@@ -102,25 +102,37 @@ async def test_who_wakes_with_the_answer_after_a_takeover_writes_no_state_and_lo
 
 
 @pytest.mark.rows("F31")
-async def test_an_instance_that_does_not_get_to_run_for_ten_seconds_sends_nothing_it_has_lost(
-    stage: Scenes, report: Report
+async def test_an_instance_that_does_not_get_to_run_sends_nothing_it_has_lost_and_an_alarm_tells_of_it(
+    stage: Scenes, size: Callable[[int, int], int], report: Report
 ) -> None:
     scene = await stage()
-    busy = scene.started()
+    busy = await scene.at_work(scene.started())
     scene.started()
     posts = [asyncio.create_task(scene.plan(f"while it hangs {number}")) for number in range(10)]
     pause(busy)
     await asyncio.gather(*posts)
-    await asyncio.sleep(10)
+    await asyncio.sleep(size(5, 10))
     resume(busy)
 
     report(await scene.concluded(1))
     assert {state for _, state, _ in await scene.states()} == {"online"}
+    alarm = await alarmed(scene, "loop_blocked")
+    assert f":{busy.process.pid}:" in alarm["subject"]
+
+
+async def alarmed(scene: Scene, name: str, within: float = 30) -> Json:
+    """Waits until there is such an alarm; it."""
+    deadline = time.monotonic() + within
+    while (found := await scene.db.alarms.find_one({"invariant": name})) is None:
+        assert time.monotonic() < deadline, "nobody was alarmed"
+        await asyncio.sleep(0.1)
+    alarm: Json = found
+    return alarm
 
 
 @pytest.mark.rows("F2", "F3")
-async def test_with_the_times_of_production_what_a_dead_neighbour_held_is_taken_over_within_five_seconds(
-    stage: Scenes, settings: Settings, report: Report
+async def test_with_the_times_of_production_what_a_dead_neighbour_held_is_taken_over_long_before_its_lease_ends(
+    stage: Scenes, settings: Settings, size: Callable[[int, int], int], report: Report
 ) -> None:
     scene = await stage(msgspec.structs.replace(settings, times=Times()))
     dying = scene.instance().start(ready=False, SOCIAL_TEST_CRASH_AT="armed")
@@ -131,15 +143,15 @@ async def test_with_the_times_of_production_what_a_dead_neighbour_held_is_taken_
     other.start(ready=False)
     began = time.monotonic()
 
-    await everywhere(scene, "right behind", 20)
-    doubted = await scene.until("unconfirmed", 20)
+    await everywhere(scene, "right behind", 40)
+    doubted = await scene.until("unconfirmed", 40)
     took = time.monotonic() - began
 
     figures = await scene.ledger.counted(1)
     figures.stuck = 0  # what was armed is looked for until 90 s have passed
     report(figures, takeover_s=took)
     assert doubted["ambiguous"]
-    assert took <= TAKEN_OVER
+    assert took <= size(*TAKEN_OVER)
 
 
 async def everywhere(scene: Scene, text: str, within: float) -> None:

@@ -1,17 +1,15 @@
 """Lost, broken and unwelcome answers: what is unknown is looked up and never guessed; what is definite costs little."""
 
 import asyncio
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 
 from tests.faults.conftest import Scenes
 from tests.faults.ledger import Figures
-from tests.faults.scene import PLATFORMS, Scene, instant, soon
+from tests.faults.scene import BY_WIRE, PLATFORMS, Scene, instant, soon
 from tests.faults.wire import Wire
-from tests.servers.sandbox import Sandbox
 
 Report = Callable[..., Figures]
 LOST = (
@@ -21,21 +19,8 @@ LOST = (
     {"garbage": True},
     {"delay_after": 60},
 )
-BY_WIRE = ("mastodon", "x")  # whose server an account names by itself; Bluesky's directory names the sandbox
 WRITES = ("createRecord", "putRecord", "applyWrites")
 GATEWAYS = ({"status_after": 502}, {"status_after": 503}, {"status_after": 504})
-
-
-@pytest.fixture
-def remote(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Sandbox, Wire]]:
-    """A sandbox, and the wire that the product reaches it by."""
-    sandbox = Sandbox(tmp_path_factory.mktemp("remote"), rate_scale=0)
-    sandbox.start()
-    try:
-        with Wire(int(sandbox.url.rpartition(":")[2])) as wire:
-            yield sandbox, wire
-    finally:
-        sandbox.kill()
 
 
 @pytest.mark.rows("F8", "F9")
@@ -58,24 +43,23 @@ async def test_what_the_platform_did_and_could_not_say_is_found_and_not_sent_aga
 
 @pytest.mark.rows("F8")
 async def test_replies_swallowed_reset_or_cut_on_the_wire_are_unknown_and_settled(
-    stage: Scenes, remote: tuple[Sandbox, Wire], report: Report
+    stage: Scenes, wire: Wire, report: Report
 ) -> None:
-    sandbox, wire = remote
-    scene = await stage(sandbox=sandbox, sandbox_port=wire.port, platforms=BY_WIRE)
+    scene = await stage(sandbox_port=wire.port, platforms=BY_WIRE)
     scene.started()
     await scene.plan("warms up")
     await scene.ledger.at_rest(20)
 
     wire.trouble(swallow=True)
     await scene.plan("swallowed")
-    await sandbox_has(scene, "swallowed")
+    await arrived(scene, "swallowed")
     wire.reset()
     wire.trouble()
     await scene.ledger.at_rest(30)
 
     wire.trouble(reply_cut_after=20)
     await scene.plan("cut short")
-    await sandbox_has(scene, "cut short")
+    await arrived(scene, "cut short")
     wire.trouble()
     await scene.ledger.at_rest(30)
 
@@ -89,30 +73,9 @@ async def test_replies_swallowed_reset_or_cut_on_the_wire_are_unknown_and_settle
     assert figures.settled == figures.unknown >= 4
 
 
-async def sandbox_has(scene: Scene, text: str) -> None:
+async def arrived(scene: Scene, text: str) -> None:
     """Waits until both platforms have the post, whatever the product heard of it."""
     await scene.sandbox.until(lambda: scene.ledger.times_there([text])[text] >= len(BY_WIRE), 20)
-
-
-@pytest.mark.rows("F10")
-async def test_a_platform_that_refuses_connections_costs_no_try_and_is_tried_again(
-    stage: Scenes, remote: tuple[Sandbox, Wire], report: Report
-) -> None:
-    sandbox, wire = remote
-    scene = await stage(sandbox=sandbox, sandbox_port=wire.port, platforms=BY_WIRE)
-    scene.started()
-    wire.trouble(refuse=True)
-    wire.reset()
-    await scene.plan("nobody there")
-    await scene.until("waiting")
-    assert scene.ledger.times_there(["nobody there"]) == {"nobody there": 0}
-    wire.trouble()
-    began = time.monotonic()
-
-    figures = report(await scene.concluded(1, 60), lag_s=time.monotonic() - began)
-    assert {state for _, state, _ in await scene.states()} == {"online"}
-    assert figures.unknown == 0
-    assert {each["tries"] for each in await scene.ledger.publications()} == {0}
 
 
 @pytest.mark.rows("F11")

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import socket
+import ssl
 import struct
 import threading
 from collections.abc import Coroutine
@@ -30,18 +31,21 @@ class Trouble:
 class Wire:
     """A TCP proxy on 127.0.0.1 in a thread of its own, so that a test that waits does not hold it up."""
 
-    def __init__(self, port: int) -> None:
-        """To 127.0.0.1:`port`."""
+    def __init__(self, port: int, tls: ssl.SSLContext | None = None) -> None:
+        """To 127.0.0.1:`port`. With `tls` the near end speaks it, and the far end is plain as ever."""
         self._to = port
+        self._tls = tls
         self._trouble = Trouble()
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
+        self._accepted: set[asyncio.Task[None]] = set()
         self._carrying: set[asyncio.Task[None]] = set()
         self._writers: set[asyncio.StreamWriter] = set()
         self._changed = asyncio.Event()
         self._server: asyncio.Server | None = None
         self.port = 0
         self.connections = 0  # ever accepted
+        self.together = 0  # that were open at the same time, at most
         self.towards = 0  # bytes towards the server, over all connections
 
     def __enter__(self) -> Self:
@@ -68,7 +72,7 @@ class Wire:
         return asyncio.run_coroutine_threadsafe(work, self._loop).result(timeout=10)
 
     async def _listen(self) -> None:
-        self._server = await asyncio.start_server(self._accept, "127.0.0.1", self.port)
+        self._server = await asyncio.start_server(self._accept, "127.0.0.1", self.port, ssl=self._tls)
         self.port = self._server.sockets[0].getsockname()[1]
 
     async def _change(self, trouble: Trouble) -> None:
@@ -88,13 +92,18 @@ class Wire:
     async def _close(self) -> None:
         assert self._server is not None
         self._server.close()
-        await self._reset()
-        tasks = list(self._carrying)
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        while self._accepted:  # among them what is only just being connected
+            await self._reset()
+            for task in self._carrying:
+                task.cancel()
+            await asyncio.wait(self._accepted, timeout=0.05)
 
-    async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = self._loop.create_task(self._connect(reader, writer))
+        self._accepted.add(task)
+        task.add_done_callback(self._accepted.discard)
+
+    async def _connect(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.connections += 1
         try:
             there, server = await asyncio.open_connection("127.0.0.1", self._to)
@@ -102,6 +111,7 @@ class Wire:
             _abort(writer)
             return
         self._writers |= {writer, server}
+        self.together = max(self.together, len(self._writers) // 2)
         ways = [
             asyncio.create_task(self._carry(reader, server, writer, answers=False)),
             asyncio.create_task(self._carry(there, writer, server, answers=True)),
@@ -114,8 +124,11 @@ class Wire:
                 way.cancel()
                 self._carrying.discard(way)
             for end in (writer, server):
-                self._writers.discard(end)
                 end.close()
+            for end in (writer, server):  # who does not read keeps it open, until it is reset
+                with contextlib.suppress(OSError):
+                    await end.wait_closed()
+                self._writers.discard(end)
 
     async def _carry(
         self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, back: asyncio.StreamWriter, *, answers: bool

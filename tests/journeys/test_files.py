@@ -35,7 +35,7 @@ async def added(file: Path, backing: Backing) -> Media:
     media = Media(
         id=PydanticObjectId(), workspace_id=membership.workspace_id, name=file.name, mime=facts.mime,
         bytes=facts.bytes, width=facts.width, height=facts.height, animated=False, key=key, thumbnail_key=key,
-        thumbnail_mime="image/webp", placeholder="data:,", sha256=file.name, probe=facts,
+        thumbnail_mime="image/webp", placeholder="data:,", fingerprint=file.name, probe=facts,
         uploaded_by=membership.user_id,
     )  # fmt: skip
     await media.insert()

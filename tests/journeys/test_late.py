@@ -43,7 +43,10 @@ async def the_workspace_asks_after_three_hours(page: Page, product: Product, per
     await settings.get_by_test_id("late-minutes").select_option("180")
     await expect(page.get_by_test_id("toast").first).to_be_visible()
     await look(page, f"late-settings-{size}")
-    assert await person.ask("GET", "/workspace/settings") == {"lateness": {"then": "ask", "minutes": 180}}
+    assert await person.ask("GET", "/workspace/settings") == {
+        "lateness": {"then": "ask", "minutes": 180},
+        "originals": "keep",
+    }
 
 
 async def one_post_is_not_sent_after_a_quarter(

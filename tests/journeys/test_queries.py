@@ -5,11 +5,16 @@ from typing import Any
 
 import aiohttp
 import pytest
+from beanie import PydanticObjectId
 from pymongo.errors import OperationFailure
 
 from social.accounts.documents import Account
 from social.backing import Backing
 from social.jobs.running import Running
+from social.jobs.tasks import swept
+from social.media.sweep import files_of_nothing
+from social.moments import now
+from social.publishing import originals
 from social.publishing.due import look
 from tests.pictures import jpeg
 from tests.publishing.conftest import takes_more_than_its_server
@@ -17,7 +22,7 @@ from tests.servers.commands import Commands, collection, conditions, scans
 from tests.servers.product import PASSWORD, Person
 from tests.servers.sandbox import Sandbox
 
-OF_WORKSPACES = {"posts", "publications", "accounts", "media", "attempts", "renditions"}
+OF_WORKSPACES = {"posts", "publications", "accounts", "media", "attempts", "uploads", "renditions"}
 # The engine works for all workspaces at once. These are all the shapes it may ask in, by the names in the filter.
 ENGINES = {
     "publications": [
@@ -55,6 +60,8 @@ ENGINES = {
     ],
     "attempts": [{"publication_id", "rev", "part", "receipt"}],
     "renditions": [{"next_at"}],
+    "media": [{"key"}, {"thumbnail_key"}],
+    "uploads": [{"expires_at"}, {"source", "problem"}, {"key"}, {"clean_key"}, {"thumbnail_key"}],
 }
 
 
@@ -109,12 +116,33 @@ async def everything_done(
         f"/publications/{failed['id']}",
         f"/accounts/{account['id']}",
         f"/media/{media['id']}",
+        f"/media/{media['id']}/posts",
+        "/media?text=gra&kind=picture&tag=x&since=2026-01-01T00:00:00Z&until=2036-01-01T00:00:00Z",
+        "/media?kind=video",
+        "/media?tag=x",
+        "/media?copied=true",
+        "/library",
+        "/uploads",
     ):
         await person.ask("GET", path)
     for listed in ("/posts", "/publications", "/accounts", "/media"):
         page = await person.ask("GET", f"{listed}?limit=1")
         if page["next"]:
             await person.ask("GET", f"{listed}?limit=1&cursor={page['next']}")
+    upload = await person.ask("POST", "/uploads", json={"name": "a.jpg", "bytes": len(jpeg())})
+    await person.ask("PUT", f"/uploads/{upload['id']}/parts/1", data=jpeg())
+    await person.ask("POST", f"/uploads/{upload['id']}/media")
+    upload = await person.ask("POST", "/uploads", json={"name": "a.jpg", "bytes": 1000})
+    await person.ask("DELETE", f"/uploads/{upload['id']}")
+    fetched = await person.ask("POST", "/imports", json={"url": "http://127.0.0.1/a.jpg"})
+    async with asyncio.timeout(20):
+        while not (await person.ask("GET", f"/uploads/{fetched['id']}"))["problem"]:
+            await asyncio.sleep(0.05)
+    await person.ask("PUT", "/workspace/settings", json={"originals": "drop"})
+    await person.ask("POST", "/reachability")
+    await swept(backing)
+    await originals.drop_in(PydanticObjectId(str((await person.ask("GET", "/me"))["workspace_id"])), now(), backing)
+    await files_of_nothing(backing)
     unused = await person.upload(jpeg(32, 32))
     await person.ask("DELETE", f"/media/{unused['id']}")
     ticket = await person.ask("POST", "/live/tickets")

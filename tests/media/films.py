@@ -1,7 +1,9 @@
 """Videos as cameras, phones, programs and attackers make them: written by ffmpeg, or by hand where it would not."""
 
+import os
 import struct
 import subprocess
+import tempfile
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -99,3 +101,19 @@ def claims(path: Path, pattern: bytes, put: bytes) -> bytes:
     file = path.read_bytes()
     at = file.index(pattern) + len(pattern)
     return file[:at] + put + file[at + len(put) :]
+
+
+@cache
+def _tiny() -> bytes:
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "tiny.mp4"
+        source = ("-f", "lavfi", "-i", "color=red:s=16x16:r=5:d=1")
+        ffmpeg(*source, "-c:v", "libx264", "-pix_fmt", "yuv420p", "-brand", "mp42", path)
+        return path.read_bytes()
+
+
+def of_size(size: int) -> bytes:
+    """A film of one second that plays, and so many bytes: what it lacks is noise that players skip."""
+    lacking = size - len(_tiny())
+    assert lacking >= 8, f"a film has {len(_tiny()) + 8} bytes at least"
+    return _tiny() + box(b"free", os.urandom(lacking - 8))

@@ -29,7 +29,7 @@ def media(backing: Backing) -> Media:
         thumbnail_key="w/1/m/3",
         thumbnail_mime="image/webp",
         placeholder="data:",
-        sha256="",
+        fingerprint="",
         uploaded_by=PydanticObjectId(),
     )
 

@@ -29,7 +29,7 @@ def wanted(media: Media, platform: str = "instagram", name: str = "picture", **c
     """What a kind of post wants of a file."""
     verdict = fit(media.facts, kind(platform, name), KINDS[platform][0], Choice(**choice))  # type: ignore[arg-type]
     assert isinstance(verdict, Converts)
-    return Wanted(media_id=str(media.id), sha256=media.sha256, key=media.key, probe=media.facts, plan=verdict.plan)
+    return Wanted(media_id=str(media.id), sha256=media.fingerprint, key=media.key, probe=media.facts, plan=verdict.plan)
 
 
 async def want(media: Media, backing: Backing, **given: str) -> Rendition:

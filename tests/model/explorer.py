@@ -97,11 +97,10 @@ def explore(
     store: Store = in_memory,
     cpu_seconds: float = float("inf"),
     most: int = 10,
-    gap: bool = False,
-    settles: str | None = None,
+    **fixed: Any,
 ) -> Explored:
-    """Runs the schedules of `seeds`, for so many seconds of this process's time, or until `most` violations were
-    found."""
+    """Runs the schedules of `seeds`, all with what is `fixed`, for so many seconds of this process's time, or until
+    `most` violations were found."""
     ends = time.process_time() + cpu_seconds
     explored, began = Explored(), time.monotonic()
     gc.collect()
@@ -110,7 +109,7 @@ def explore(
     for seed in seeds:
         if explored.schedules % RINGS == 0:
             gc.collect()
-        world, what = once(Schedule.of(seed, gap=gap, settles=settles), store)
+        world, what = once(Schedule.of(seed, **fixed), store)
         explored.schedules += 1
         explored.looks += world.looks
         explored.steps += world.steps
@@ -128,8 +127,8 @@ def explore(
     return explored
 
 
-def replayed(seed: int, *, store: Store = in_memory, **how: Any) -> tuple[str | None, list[str]]:
+def replayed(seed: int, *, store: Store = in_memory, **fixed: Any) -> tuple[str | None, list[str]]:
     """Runs one seed again: what did not hold, and every step that led there."""
     told: list[str] = []
-    _, what = once(Schedule.of(seed, **how), store, told)
+    _, what = once(Schedule.of(seed, **fixed), store, told)
     return what, told

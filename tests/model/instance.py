@@ -10,6 +10,7 @@ from typing import Any
 import msgspec
 import redis.exceptions
 
+from social import moments
 from social.backing import Backing
 from social.backing.nonces import Nonces
 from social.backing.owner import Owner
@@ -85,6 +86,7 @@ class Nobody:
     """The sessions to platforms: the simulated platform needs none."""
 
     nonces = Nonces()
+    now = staticmethod(moments.now)
 
     def towards(self, origin: str, *, sandbox: bool, path: str) -> None:
         """Nothing."""

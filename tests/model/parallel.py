@@ -18,6 +18,7 @@ import msgspec
 from tests.model.explorer import Explored, OnMongod, Store, explore, in_memory, replayed
 from tests.model.installed import install
 from tests.model.planted import named, plant
+from tests.model.values import Json
 
 T = TypeVar("T")
 MOST = 10  # violations after which a process has seen enough
@@ -63,10 +64,10 @@ class Simulated:
         return self._all(_apart, [(_hunt, name, seconds, seed) for name in names])
 
     def told(
-        self, seed: int, *, mongo_url: str | None = None, bug: str | None = None, **how: Any
+        self, seed: int, *, mongo_url: str | None = None, bug: str | None = None, **fixed: Any
     ) -> tuple[str | None, list[str]]:
         """Runs one seed again, with `bug` planted if one is named: what did not hold, and every step that led there."""
-        (found,) = self._all(_replay if bug is None else _apart_replayed, [(seed, mongo_url, bug, how)])
+        (found,) = self._all(_replay if bug is None else _apart_replayed, [(seed, mongo_url, bug, fixed)])
         return found
 
     def _all(self, work: Callable[..., T], arguments: Sequence[tuple[Any, ...]]) -> Iterator[T]:
@@ -114,7 +115,7 @@ def _hunt(name: str, seconds: float, seed: int) -> Hunt:
     bug = named(name)
     plant(bug)
     began = time.process_time()
-    seen = explore(range(seed, seed + 10**9), most=1, gap=bug.gap, settles=bug.settles, cpu_seconds=seconds)
+    seen = explore(range(seed, seed + 10**9), most=1, cpu_seconds=seconds, **bug.fixed)
     first = seen.found[0] if seen.found else None
     return Hunt(
         name=name,
@@ -129,7 +130,8 @@ def _apart_replayed(*given: Any) -> tuple[str | None, list[str]]:
     return _apart(_replay, *given)
 
 
-def _replay(seed: int, mongo_url: str | None, bug: str | None, how: dict[str, Any]) -> tuple[str | None, list[str]]:
+def _replay(seed: int, mongo_url: str | None, bug: str | None, fixed: Json) -> tuple[str | None, list[str]]:
     if bug is not None:
         plant(named(bug))
-    return replayed(seed, store=_store(mongo_url), **how)
+        fixed = {**named(bug).fixed, **fixed}
+    return replayed(seed, store=_store(mongo_url), **fixed)

@@ -28,13 +28,13 @@ class Change:
 
 @dataclass(frozen=True)
 class Bug:
-    """A planted bug: what it is called, what is wrong with it in one sentence, and how it is planted."""
+    """A planted bug: what it is called, what is wrong with it in one sentence, how it is planted, and what of its
+    schedules is `fixed` so that it shows soon."""
 
     name: str
     sentence: str
     changes: tuple[Change, ...]
-    settles: str | None = None  # the class of platform that shows it soonest; None: any
-    gap: bool = False
+    fixed: Mapping[str, Any]
 
 
 def plant(bug: Bug) -> None:
@@ -101,8 +101,8 @@ HOLDS = "social.publishing.holds"
 DOCUMENTS, SINGLE = "social.publishing.documents", "social.publishing.single"
 
 
-def _bug(name: str, sentence: str, *changes: tuple[str, str, str], **how: Any) -> Bug:
-    return Bug(name, sentence, tuple(Change(*change) for change in changes), **how)
+def _bug(name: str, sentence: str, *changes: tuple[str, str, str], **fixed: Any) -> Bug:
+    return Bug(name, sentence, tuple(Change(*change) for change in changes), fixed)
 
 
 BUGS: tuple[Bug, ...] = (
@@ -179,7 +179,7 @@ BUGS: tuple[Bug, ...] = (
             f"{SEND}:_attempt",
             "account = lane.account\n",
             "account = lane.account\n    if steady() >= lane.safe_until(backing.settings.times):\n"
-            '        return RetryLater("late", answered=False)\n',
+            '        return RetryLater("late", answered=False), ()\n',
         ),
     ),
     _bug(
@@ -191,6 +191,9 @@ BUGS: tuple[Bug, ...] = (
         "a renewal begins with the answer",
         "A renewed lease is counted from its answer.",
         (f"{CLAIMS}:Claim._renew", "lane.asked = asked", "lane.asked = steady()"),
+        parts=3,
+        pauses=3,
+        crashes=0,
     ),
     _bug(
         "no settle time",
@@ -212,7 +215,8 @@ BUGS: tuple[Bug, ...] = (
         "a stored refusal is believed at once",
         "A refusal that came while in doubt is believed at the first look that finds nothing.",
         (f"{STATES}:settled", "    if now < proven:", "    if now < proven and refusal is None:"),
-        settles="search",
+        settles="key",  # whose repeats meet with refusals
+        lag=25.0,
     ),
     _bug(
         "a search is repeated like a key",
@@ -428,7 +432,7 @@ BUGS: tuple[Bug, ...] = (
         "a hold lets the lanes go on",
         "Whoever holds a lane keeps it, and what it has queued is not held.",
         (f"{HOLDS}:_mark", ', "$set": {"token": None, "owner": None, "lease_until": EPOCH}', ""),
-        (f"{HOLDS}:_keep", "in_states(BEFORE_SENDING, OPEN)", "in_states(CLAIMABLE, OPEN)"),
+        (f"{HOLDS}:_keep", "in_states(BEFORE_SENDING, OPEN)", "in_states(BEFORE_SENDING[:3], OPEN)"),
     ),
     _bug(
         "a held lane can be taken",

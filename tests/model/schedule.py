@@ -1,8 +1,9 @@
 """What a seed stands for: how many instances and publications there are, what goes wrong and how often. Pure."""
 
 import random
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from typing import Any
 
 START = datetime(2030, 1, 1, 12, tzinfo=UTC)  # when every schedule begins
 
@@ -30,19 +31,19 @@ class Schedule:
     skewed: float  # seconds that wall clocks are off at most
     lag: float
     duplicates: bool  # whether the platform refuses the same words twice
-    gap: bool  # whether a process may stand still between the deadline's check and the write
+    gap: bool  # whether a process may stand still between the deadline's check and the write: what no protocol excludes
     stops: int  # instances that are stopped in an orderly way
     outage: float | None  # when all instances die, for longer than keys live
 
     @classmethod
-    def of(cls, seed: int, *, gap: bool = False, settles: str | None = None) -> "Schedule":
-        """What `seed` stands for. `gap` is the one thing that no protocol can exclude on every platform."""
+    def of(cls, seed: int, **fixed: Any) -> "Schedule":
+        """What `seed` stands for, but for what is `fixed`."""
         dice = random.Random(seed)
         several = dice.random() < 0.3
         rough = dice.random() < 0.8
-        return cls(
+        made = cls(
             seed=seed,
-            settles=settles or dice.choice(("rkey", "key", "key", "handle", "search", "search", "search", "blind")),
+            settles=dice.choice(("rkey", "key", "key", "handle", "search", "search", "search", "blind")),
             instances=dice.choice((2, 2, 2, 3)),
             hosts=dice.choice((1, 1, 2)),
             publications=dice.choice((2, 3)) if several else 1,
@@ -60,7 +61,8 @@ class Schedule:
             skewed=dice.choice((0.0, 0.0, 20.0, 3600.0)),
             lag=dice.choice((0.0, 0.5, 8.0, 25.0)),
             duplicates=dice.random() < 0.3,
-            gap=gap,
+            gap=False,
             outage=dice.uniform(0, 60) if dice.random() < 0.04 else None,
             stops=dice.choice((0, 0, 0, 0, 1)),
         )
+        return replace(made, **fixed)

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from social.backing.bucket import BucketError
+from social.backing.s3 import BucketError
 from social.errors import (
     Disconnected,
     NotFound,

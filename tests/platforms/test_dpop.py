@@ -4,6 +4,7 @@ import base64
 import hashlib
 import json
 import time
+from datetime import UTC, datetime
 from typing import Any
 
 import jwt
@@ -170,9 +171,12 @@ def test_every_key_is_another() -> None:
     assert len({json.loads(dpop.new_key())["x"] for _ in range(5)}) == 5
 
 
-def test_an_address_is_proven_without_its_query() -> None:
-    made = dpop.proof(KEY, "POST", URL("https://a.example/x?y=z#w"), access=None, nonce=None)
-    assert jwt.decode(made, options={"verify_signature": False})["htu"] == "https://a.example/x"
+def test_an_address_is_proven_without_its_query_and_at_the_instant_that_is_said() -> None:
+    at = datetime(2026, 11, 22, 9, 30, tzinfo=UTC)
+    made = dpop.proof(KEY, "POST", URL("https://a.example/x?y=z#w"), at=at, access=None, nonce=None)
+    claims = jwt.decode(made, options={"verify_signature": False, "verify_iat": False})
+    assert claims["htu"] == "https://a.example/x"
+    assert claims["iat"] == at.timestamp()
 
 
 @given(st.text(max_size=600))

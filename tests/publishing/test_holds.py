@@ -67,16 +67,16 @@ async def test_after_the_word_that_all_is_held_nothing_reaches_the_platform(
         await planned(f"post {n}", on=accounts, due_at=now() + timedelta(milliseconds=900 + 40 * n))
     sandbox.trouble(publish={"delay_before": 0.05})
     owners = [msgspec.structs.replace(backing.owner, pid=pid) for pid in (1, 2, 3)]
-    instances = [dataclasses.replace(backing, owner=owner, in_hand={}) for owner in owners]
+    ended = asyncio.Event()
+    instances = [dataclasses.replace(backing, owner=owner, in_hand={}, stopping=ended) for owner in owners]
     sending = [asyncio.create_task(_working(each)) for each in instances]
     await sandbox.until(lambda: len(sandbox.texts()) >= 5)
 
     held = await hold(caller, "workspace", backing)
     reached = len(sandbox.requests("POST", "/api/v1/statuses"))
     await asyncio.sleep(1.5)
-    for task in sending:
-        task.cancel()
-    await asyncio.gather(*sending, return_exceptions=True)
+    ended.set()
+    await asyncio.gather(*sending)
 
     assert len(sandbox.requests("POST", "/api/v1/statuses")) == reached
     states = [each.state for each in await Publication.find({}).to_list()]
@@ -86,7 +86,7 @@ async def test_after_the_word_that_all_is_held_nothing_reaches_the_platform(
 
 
 async def _working(backing: Backing) -> None:
-    while True:
+    while not backing.stopping.is_set():
         await send_due(backing.now() + SOON, backing)
         await asyncio.sleep(0.02)
 

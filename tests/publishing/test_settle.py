@@ -102,6 +102,23 @@ async def test_a_receipt_that_comes_late_is_a_fact_whoever_holds_the_lane(planne
     assert (seen.state, seen.receipt and seen.receipt.id) == (State.ONLINE, "42")
 
 
+@pytest.mark.parametrize(("deaths", "looked_for"), [(3, True), (6, False)], ids=["of its sending", "of its looks"])
+async def test_what_processes_died_of_is_looked_for_once_more_unless_they_die_of_the_look(
+    deaths: int, looked_for: bool, planned: Planned, backing: Backing, sandbox: Sandbox
+) -> None:
+    post = await planned("poison")
+    doubt = {"state": State.UNCONFIRMED, "ambiguous": True, "next_at": now(), "attempt_no": 3, "deaths": deaths}
+    await Publication.engine().update_one({"_id": (await of(post)).id}, {"$set": doubt | {"sent_at": now()}})
+    asked = len(sandbox.requests("GET"))
+
+    await settle_due(backing)
+
+    parked = await of(post)
+    assert (parked.state, parked.reason and parked.reason.code) == (State.HELD, "poison")
+    assert parked.work is None
+    assert (len(sandbox.requests("GET")) > asked) is looked_for
+
+
 async def test_a_receipt_written_down_settles_without_asking_the_platform(
     planned: Planned, backing: Backing, sandbox: Sandbox
 ) -> None:

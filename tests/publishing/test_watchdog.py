@@ -355,3 +355,16 @@ async def test_an_instance_says_that_it_lives_and_that_its_loop_was_blocked(fres
     assert 0.3 < beat.lag < 5
     assert beat.owner == fresh.owner
     assert set(beat.tasks) == set(fresh.settings.tasks)
+
+
+async def test_a_block_is_told_for_longer_than_it_takes_until_somebody_looks(fresh: Backing) -> None:
+    fresh.tally.lag = 9.0
+    told = []
+    for _ in range(6):
+        await watchdog.beat(fresh)
+        (beat,) = await watchdog.beats(fresh)
+        told.append(beat.lag)
+
+    shown = told.count(9.0) * watch.EVERY * 0.9
+    assert shown > watchdog.EVERY.total_seconds() + watch.EVERY
+    assert told[-1] < 9

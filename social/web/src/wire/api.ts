@@ -72,16 +72,26 @@ export function renew(): Promise<SignedIn> {
   return renewing;
 }
 
-/** Sends a file as it is and tells how much of it is through (0..1). Problem, Unreachable; AbortError when stopped. */
-export async function upload<T>(path: string, file: Blob, progress: (share: number) => void, signal: AbortSignal): Promise<T> {
-  const send = async () => sent(path, file, await credentials(), progress, signal);
+/** A body on its way: where to, and what is said of it. `progress` is told how many of its bytes are through. */
+export interface Sending { method: "POST" | "PUT"; body: Blob; headers?: Record<string, string>; progress: (bytes: number) => void; signal: AbortSignal }
+
+/** Sends a file, or a part of one, to our own server. Problem, Unreachable; AbortError when stopped. */
+export async function upload(path: string, sending: Sending): Promise<unknown> {
+  const send = async () => sent(path, sending, { "social-client": "web", ...(await credentials()) });
   let answer = await send();
   if (answer.status === 401) {
     token = undefined;
     answer = await send();
   }
   if (answer.status >= 300) throw problemOf(answer.status, parsed(answer.body));
-  return JSON.parse(answer.body) as T;
+  return answer.body ? JSON.parse(answer.body) : undefined;
+}
+
+/** Sends a part to the file storage itself: its address is the permission. */
+export async function uploadOutside(address: string, sending: Sending): Promise<void> {
+  const { status, body } = await sent(address, sending, {});
+  if (status === 403) throw new Unreachable(); // the address was good for an hour only: another one is asked for
+  if (status >= 300) throw problemOf(status >= 500 ? 503 : status, body);
 }
 
 /** One tab of this browser after the other. Pages over plain http, but for this machine's own, have no locks. */
@@ -119,22 +129,41 @@ async function fetched(request: Request): Promise<Response> {
   }
 }
 
-/** fetch() cannot tell how much of a body has gone out; XMLHttpRequest can. */
-function sent(
-  path: string, file: Blob, headers: Record<string, string>, progress: (share: number) => void, signal: AbortSignal,
-): Promise<{ status: number; body: string }> {
+const STALLED = 30_000; // ms without a byte going out, after which nobody is there
+const ANSWERED = 120_000; // ms for the answer once all is out: the server may still be writing it to where it belongs
+
+/**
+ * fetch() cannot tell how much of a body has gone out; XMLHttpRequest can. A line that is cut does not say so, for minutes:
+ * the browser's word that it is offline counts, and silence does.
+ */
+function sent(address: string, { method, body, headers, progress, signal }: Sending, own: Record<string, string>): Promise<{ status: number; body: string }> {
   return new Promise((resolve, reject) => {
     signal.throwIfAborted();
     const request = new XMLHttpRequest();
-    request.open("POST", path);
-    request.setRequestHeader("content-type", file.type || "application/octet-stream");
-    request.setRequestHeader("social-client", "web");
-    for (const [name, value] of Object.entries(headers)) request.setRequestHeader(name, value);
-    request.upload.onprogress = (event) => event.lengthComputable && progress(event.loaded / event.total);
+    let why: Error = new DOMException("stopped by the person", "AbortError");
+    const stop = () => request.abort();
+    const lost = () => {
+      why = new Unreachable();
+      request.abort();
+    };
+    let patience = setTimeout(lost, STALLED);
+    request.open(method, address);
+    for (const [name, value] of Object.entries({ ...own, ...headers })) request.setRequestHeader(name, value);
+    request.upload.onprogress = (event) => {
+      clearTimeout(patience);
+      patience = setTimeout(lost, event.loaded < event.total ? STALLED : ANSWERED);
+      progress(event.loaded);
+    };
     request.onload = () => resolve({ status: request.status, body: request.responseText });
     request.onerror = () => reject(new Unreachable());
-    request.onabort = () => reject(new DOMException("stopped by the person", "AbortError"));
-    signal.addEventListener("abort", () => request.abort());
-    request.send(file);
+    request.onabort = () => reject(why);
+    request.onloadend = () => {
+      clearTimeout(patience);
+      signal.removeEventListener("abort", stop);
+      window.removeEventListener("offline", lost);
+    };
+    signal.addEventListener("abort", stop);
+    window.addEventListener("offline", lost);
+    request.send(body);
   });
 }

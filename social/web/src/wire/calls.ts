@@ -1,7 +1,12 @@
 /** Every call the client makes, by noun: the only file that knows paths. Each may raise Problem and Unreachable. */
 
-import { anyone, api, got, upload } from "./api";
-import type { AcceptanceIn, AccountOut, HoldIn, Lateness, MediaOut, PlanIn, PostIn, PostOut, PublicationState, Realm, Role, SetupIn, WhenIn } from "./types";
+import { anyone, api, got, upload, uploadOutside } from "./api";
+import type { AcceptanceIn, AccountOut, FileOut, HoldIn, Lateness, MediaKind, PlanIn, PostIn, PostOut, PublicationState, Realm, Role, SetupIn, WhenIn } from "./types";
+
+/** Which files somebody looks for; what is left out does not matter. */
+export interface Wanted { text?: string; kind?: MediaKind; tag?: string; since?: string; copied?: boolean }
+
+type Progress = (bytes: number) => void;
 
 export const people = {
   setupNeeded: () => got(anyone.GET("/api/v1/setup")).then(({ needed }) => needed),
@@ -50,12 +55,37 @@ export const accounts = {
 };
 
 export const media = {
-  page: (cursor: string | null) => got(api.GET("/api/v1/media", { params: { query: { cursor, limit: 48 } } })),
+  page: (wanted: Wanted, cursor: string | null) => got(api.GET("/api/v1/media", { params: { query: { ...wanted, cursor, limit: 48 } } })),
+  library: () => got(api.GET("/api/v1/library")),
+  uses: (media_id: string) => got(api.GET("/api/v1/media/{media_id}/posts", { params: { path: { media_id } } })),
   read: (media_id: string) => got(api.GET("/api/v1/media/{media_id}", { params: { path: { media_id } } })),
-  add: (file: File, progress: (share: number) => void, signal: AbortSignal) =>
-    upload<MediaOut>(`/api/v1/media?name=${encodeURIComponent(file.name || "picture")}`, file, progress, signal),
-  describe: (media_id: string, alt: string) => got(api.PATCH("/api/v1/media/{media_id}", { params: { path: { media_id } }, body: { alt } })),
-  remove: (media_id: string) => got(api.DELETE("/api/v1/media/{media_id}", { params: { path: { media_id } } })),
+  add: (file: File, progress: Progress, signal: AbortSignal) =>
+    upload(`/api/v1/media?name=${encodeURIComponent(file.name || "picture")}`, {
+      method: "POST", body: file, headers: { "content-type": file.type || "application/octet-stream" }, progress, signal,
+    }) as Promise<FileOut>,
+  describe: (media_id: string, body: { alt: string; name: string; tags: string[] }) => got(api.PATCH("/api/v1/media/{media_id}", { params: { path: { media_id } }, body })),
+  /** Done even if the page is being left. */
+  remove: (media_id: string) => got(api.DELETE("/api/v1/media/{media_id}", { params: { path: { media_id } }, keepalive: true })),
+};
+
+export const uploads = {
+  all: () => got(api.GET("/api/v1/uploads")),
+  read: (upload_id: string) => got(api.GET("/api/v1/uploads/{upload_id}", { params: { path: { upload_id } } })),
+  begin: (name: string, bytes: number, modified_at: string) => got(api.POST("/api/v1/uploads", { body: { name, bytes, modified_at } })),
+  /** `digest`: of the part (RFC 9530), where the browser can make one. */
+  part: (upload_id: string, number: number, body: Blob, digest: string | undefined, progress: Progress, signal: AbortSignal) =>
+    upload(`/api/v1/uploads/${upload_id}/parts/${number}`, {
+      method: "PUT", body, headers: { "content-type": "application/octet-stream", ...(digest ? { "content-digest": digest } : {}) }, progress, signal,
+    }),
+  /** The same, past our server. */
+  async partOutside(upload_id: string, number: number, body: Blob, progress: Progress, signal: AbortSignal): Promise<void> {
+    const [address] = await got(api.POST("/api/v1/uploads/{upload_id}/addresses", { params: { path: { upload_id } }, body: { numbers: [number] } }));
+    await uploadOutside(address!.url, { method: "PUT", body, progress, signal });
+  },
+  /** From the web: it comes by itself. */
+  fetch: (url: string) => got(api.POST("/api/v1/imports", { body: { url } })),
+  finish: (upload_id: string) => got(api.POST("/api/v1/uploads/{upload_id}/media", { params: { path: { upload_id } } })),
+  giveUp: (upload_id: string) => got(api.DELETE("/api/v1/uploads/{upload_id}", { params: { path: { upload_id } } })),
 };
 
 /** The document leaves open what `options` of a post holds, as platforms differ; it is what was sent. */
@@ -93,7 +123,8 @@ export const publications = {
 
 export const workspace = {
   settings: () => got(api.GET("/api/v1/workspace/settings")),
-  change: (body: { lateness: Lateness }) => got(api.PUT("/api/v1/workspace/settings", { body })),
+  reach: () => got(api.POST("/api/v1/reachability")),
+  change: (body: { lateness?: Lateness; originals?: "keep" | "drop" }) => got(api.PUT("/api/v1/workspace/settings", { body })),
 };
 
 export const holds = {

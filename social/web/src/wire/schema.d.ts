@@ -127,6 +127,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/reachability": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Can our files be fetched? */
+        post: operations["ApiV1ReachabilityCheck"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/members/{user_id}/role": {
         parameters: {
             query?: never;
@@ -427,11 +444,149 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** All pictures */
+        /** All pictures and videos */
         get: operations["ApiV1MediaList"];
         put?: never;
         /** Upload a picture */
         post: operations["ApiV1MediaUpload"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/media/{media_id}/posts": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Which posts show it */
+        get: operations["ApiV1MediaMediaIdPostsUses"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/library": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What the library holds */
+        get: operations["ApiV1LibraryRead"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/uploads/{upload_id}/addresses": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Where parts are sent, if not here */
+        post: operations["ApiV1UploadsUploadIdAddressesAddresses"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/uploads": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Unfinished uploads */
+        get: operations["ApiV1UploadsUnfinished"];
+        put?: never;
+        /** Announce a file */
+        post: operations["ApiV1UploadsBegin"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/uploads/{upload_id}/media": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** All parts are there */
+        post: operations["ApiV1UploadsUploadIdMediaFinish"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/uploads/{upload_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Which parts are there */
+        get: operations["ApiV1UploadsUploadIdRead"];
+        put?: never;
+        post?: never;
+        /** Give it up */
+        delete: operations["ApiV1UploadsUploadIdGiveUp"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/uploads/{upload_id}/parts/{number}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /** Send a part */
+        put: operations["ApiV1UploadsUploadIdPartsNumberSend"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/imports": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Fetch a file from the web */
+        post: operations["ApiV1ImportsBegin"];
         delete?: never;
         options?: never;
         head?: never;
@@ -785,6 +940,16 @@ export interface components {
             /** Format: date-time */
             read_at: string;
         };
+        /** AddressOut */
+        AddressOut: {
+            number: number;
+            url: string;
+            bytes: number;
+        };
+        /** AddressesIn */
+        AddressesIn: {
+            numbers: number[];
+        };
         /** AlarmOut */
         AlarmOut: {
             name: string;
@@ -912,6 +1077,28 @@ export interface components {
             /** Format: date-time */
             expires_at: string;
         };
+        /** FileOut */
+        FileOut: {
+            id: string;
+            name: string;
+            mime: string;
+            bytes: number;
+            width: number;
+            height: number;
+            /** @enum {string} */
+            kind: "picture" | "animation" | "video";
+            animated: boolean;
+            alt: string;
+            tags: string[];
+            dropped: boolean;
+            url: string;
+            thumbnail_url: string;
+            placeholder: string;
+            /** Format: date-time */
+            created_at: string;
+            copies: string[];
+            uses: number;
+        };
         /** FileVerdict */
         FileVerdict: {
             pointer: string;
@@ -1007,6 +1194,10 @@ export interface components {
             /** Format: date-time */
             at: string;
         };
+        /** ImportIn */
+        ImportIn: {
+            url: string;
+        };
         /** InvitationIn */
         InvitationIn: {
             role: components["schemas"]["Role"];
@@ -1041,6 +1232,14 @@ export interface components {
             /** @enum {string} */
             then: "send" | "ask" | "miss";
             minutes?: number | null;
+        };
+        /** LibraryOut */
+        LibraryOut: {
+            files: number;
+            used: number;
+            coming: number;
+            room: number | null;
+            tags: string[];
         };
         /** LimitsOut */
         LimitsOut: {
@@ -1093,23 +1292,9 @@ export interface components {
         };
         /** MediaEdit */
         MediaEdit: {
-            alt: string;
-        };
-        /** MediaOut */
-        MediaOut: {
-            id: string;
-            name: string;
-            mime: string;
-            bytes: number;
-            width: number;
-            height: number;
-            animated: boolean;
-            alt: string;
-            url: string;
-            thumbnail_url: string;
-            placeholder: string;
-            /** Format: date-time */
-            created_at: string;
+            alt?: string;
+            name?: string;
+            tags?: string[];
         };
         /** MemberOut */
         MemberOut: {
@@ -1148,9 +1333,9 @@ export interface components {
             items: components["schemas"]["AccountOut"][];
             next: string | null;
         };
-        /** Page[MediaOut] */
-        "Page_social.api.media.MediaOut_": {
-            items: components["schemas"]["MediaOut"][];
+        /** Page[FileOut] */
+        "Page_social.api.media.FileOut_": {
+            items: components["schemas"]["FileOut"][];
             next: string | null;
         };
         /** Page[PostOut] */
@@ -1391,6 +1576,11 @@ export interface components {
             hour: components["schemas"]["Percentiles"];
             day: components["schemas"]["Percentiles"];
         };
+        /** Reach */
+        Reach: {
+            address: string;
+            problem: string | null;
+        };
         /** ReadingIn */
         ReadingIn: {
             token: string;
@@ -1482,6 +1672,38 @@ export interface components {
             /** Format: date-time */
             expires_at: string;
         };
+        /** UploadIn */
+        UploadIn: {
+            name: string;
+            bytes: number;
+            modified_at?: string | null;
+        };
+        /** UploadOut */
+        UploadOut: {
+            id: string;
+            name: string;
+            bytes: number;
+            modified_at: string | null;
+            part_bytes: number;
+            part_count: number;
+            parts_there: number[];
+            arrived: number;
+            source: string | null;
+            problem: string | null;
+            direct: boolean;
+            /** Format: date-time */
+            created_at: string;
+            /** Format: date-time */
+            expires_at: string;
+        };
+        /** UseOut */
+        UseOut: {
+            id: string;
+            text: string;
+            /** @enum {string} */
+            state: "draft" | "planned" | "sending" | "held" | "failed" | "partly" | "online" | "cancelled" | "missed";
+            due_at: string | null;
+        };
         /** UserOut */
         UserOut: {
             id: string;
@@ -1540,6 +1762,11 @@ export interface components {
              */
             by?: "time" | "person";
         };
+        /** WorkspaceChange */
+        WorkspaceChange: {
+            lateness?: components["schemas"]["Lateness"];
+            originals?: "keep" | "drop";
+        };
         /** WorkspaceOut */
         WorkspaceOut: {
             id: string;
@@ -1549,6 +1776,8 @@ export interface components {
         /** WorkspaceSettings */
         WorkspaceSettings: {
             lateness: components["schemas"]["Lateness"];
+            /** @enum {string} */
+            originals: "keep" | "drop";
         };
         /** Wrong */
         Wrong: {
@@ -1905,7 +2134,7 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "application/json": components["schemas"]["WorkspaceSettings"];
+                "application/json": components["schemas"]["WorkspaceChange"];
             };
         };
         responses: {
@@ -1931,6 +2160,31 @@ export interface operations {
                             [key: string]: unknown;
                         } | unknown[];
                     };
+                };
+            };
+        };
+    };
+    ApiV1ReachabilityCheck: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The id of the workspace to act in, one of yours (`GET /me` lists them). Without it: the one joined first. */
+                "Social-Workspace"?: string;
+                /** @description A key of your own making, such as a UUID, new for every new request. Within 24 hours the same request with the same key happens once: its answer comes again, with the header `Idempotency-Replayed: true`. 409 with `Retry-After` while it is being handled, 422 with another path or body. An answer of 500 and above, 401 or 429 is not kept: then the request may be repeated with the key. */
+                "Idempotency-Key"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Reach"];
                 };
             };
         };
@@ -2647,7 +2901,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["MediaOut"];
+                    "application/json": components["schemas"]["FileOut"];
                 };
             };
             /** @description Bad request syntax or unsupported method */
@@ -2729,7 +2983,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["MediaOut"];
+                    "application/json": components["schemas"]["FileOut"];
                 };
             };
             /** @description Bad request syntax or unsupported method */
@@ -2752,6 +3006,12 @@ export interface operations {
     ApiV1MediaList: {
         parameters: {
             query?: {
+                text?: string;
+                kind?: "picture" | "animation" | "video" | null;
+                tag?: string | null;
+                since?: string | null;
+                until?: string | null;
+                copied?: boolean;
                 cursor?: string | null;
                 limit?: number;
             };
@@ -2770,7 +3030,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Page_social.api.media.MediaOut_"];
+                    "application/json": components["schemas"]["Page_social.api.media.FileOut_"];
                 };
             };
             /** @description Bad request syntax or unsupported method */
@@ -2817,7 +3077,391 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["MediaOut"];
+                    "application/json": components["schemas"]["FileOut"];
+                };
+            };
+            /** @description Bad request syntax or unsupported method */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        status_code: number;
+                        detail: string;
+                        extra?: null | {
+                            [key: string]: unknown;
+                        } | unknown[];
+                    };
+                };
+            };
+        };
+    };
+    ApiV1MediaMediaIdPostsUses: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The id of the workspace to act in, one of yours (`GET /me` lists them). Without it: the one joined first. */
+                "Social-Workspace"?: string;
+            };
+            path: {
+                media_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["UseOut"][];
+                };
+            };
+            /** @description Bad request syntax or unsupported method */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        status_code: number;
+                        detail: string;
+                        extra?: null | {
+                            [key: string]: unknown;
+                        } | unknown[];
+                    };
+                };
+            };
+        };
+    };
+    ApiV1LibraryRead: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The id of the workspace to act in, one of yours (`GET /me` lists them). Without it: the one joined first. */
+                "Social-Workspace"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LibraryOut"];
+                };
+            };
+        };
+    };
+    ApiV1UploadsUploadIdAddressesAddresses: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The id of the workspace to act in, one of yours (`GET /me` lists them). Without it: the one joined first. */
+                "Social-Workspace"?: string;
+                /** @description Taken, and without effect here: this answer is a secret or is not bound to anybody signed in, so it is not kept, and a repeat is a new request. */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                upload_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["AddressesIn"];
+            };
+        };
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AddressOut"][];
+                };
+            };
+            /** @description Bad request syntax or unsupported method */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        status_code: number;
+                        detail: string;
+                        extra?: null | {
+                            [key: string]: unknown;
+                        } | unknown[];
+                    };
+                };
+            };
+        };
+    };
+    ApiV1UploadsUnfinished: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The id of the workspace to act in, one of yours (`GET /me` lists them). Without it: the one joined first. */
+                "Social-Workspace"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["UploadOut"][];
+                };
+            };
+        };
+    };
+    ApiV1UploadsBegin: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The id of the workspace to act in, one of yours (`GET /me` lists them). Without it: the one joined first. */
+                "Social-Workspace"?: string;
+                /** @description A key of your own making, such as a UUID, new for every new request. Within 24 hours the same request with the same key happens once: its answer comes again, with the header `Idempotency-Replayed: true`. 409 with `Retry-After` while it is being handled, 422 with another path or body. An answer of 500 and above, 401 or 429 is not kept: then the request may be repeated with the key. */
+                "Idempotency-Key"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["UploadIn"];
+            };
+        };
+        responses: {
+            /** @description Document created, URL follows */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["UploadOut"];
+                };
+            };
+            /** @description Bad request syntax or unsupported method */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        status_code: number;
+                        detail: string;
+                        extra?: null | {
+                            [key: string]: unknown;
+                        } | unknown[];
+                    };
+                };
+            };
+        };
+    };
+    ApiV1UploadsUploadIdMediaFinish: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The id of the workspace to act in, one of yours (`GET /me` lists them). Without it: the one joined first. */
+                "Social-Workspace"?: string;
+                /** @description A key of your own making, such as a UUID, new for every new request. Within 24 hours the same request with the same key happens once: its answer comes again, with the header `Idempotency-Replayed: true`. 409 with `Retry-After` while it is being handled, 422 with another path or body. An answer of 500 and above, 401 or 429 is not kept: then the request may be repeated with the key. */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                upload_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Document created, URL follows */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FileOut"];
+                };
+            };
+            /** @description Bad request syntax or unsupported method */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        status_code: number;
+                        detail: string;
+                        extra?: null | {
+                            [key: string]: unknown;
+                        } | unknown[];
+                    };
+                };
+            };
+        };
+    };
+    ApiV1UploadsUploadIdRead: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The id of the workspace to act in, one of yours (`GET /me` lists them). Without it: the one joined first. */
+                "Social-Workspace"?: string;
+            };
+            path: {
+                upload_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["UploadOut"];
+                };
+            };
+            /** @description Bad request syntax or unsupported method */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        status_code: number;
+                        detail: string;
+                        extra?: null | {
+                            [key: string]: unknown;
+                        } | unknown[];
+                    };
+                };
+            };
+        };
+    };
+    ApiV1UploadsUploadIdGiveUp: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The id of the workspace to act in, one of yours (`GET /me` lists them). Without it: the one joined first. */
+                "Social-Workspace"?: string;
+            };
+            path: {
+                upload_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, nothing follows */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Bad request syntax or unsupported method */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        status_code: number;
+                        detail: string;
+                        extra?: null | {
+                            [key: string]: unknown;
+                        } | unknown[];
+                    };
+                };
+            };
+        };
+    };
+    ApiV1UploadsUploadIdPartsNumberSend: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The id of the workspace to act in, one of yours (`GET /me` lists them). Without it: the one joined first. */
+                "Social-Workspace"?: string;
+            };
+            path: {
+                upload_id: string;
+                number: string;
+            };
+            cookie?: never;
+        };
+        /** @description The bytes of this part, as many as the upload says. With the header `Content-Digest: sha-256=:BASE64:` (RFC 9530) they are compared with it. */
+        requestBody: {
+            content: {
+                "application/octet-stream": string;
+            };
+        };
+        responses: {
+            /** @description Request fulfilled, nothing follows */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Bad request syntax or unsupported method */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        status_code: number;
+                        detail: string;
+                        extra?: null | {
+                            [key: string]: unknown;
+                        } | unknown[];
+                    };
+                };
+            };
+        };
+    };
+    ApiV1ImportsBegin: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The id of the workspace to act in, one of yours (`GET /me` lists them). Without it: the one joined first. */
+                "Social-Workspace"?: string;
+                /** @description A key of your own making, such as a UUID, new for every new request. Within 24 hours the same request with the same key happens once: its answer comes again, with the header `Idempotency-Replayed: true`. 409 with `Retry-After` while it is being handled, 422 with another path or body. An answer of 500 and above, 401 or 429 is not kept: then the request may be repeated with the key. */
+                "Idempotency-Key"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ImportIn"];
+            };
+        };
+        responses: {
+            /** @description Request accepted, processing continues off-line */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["UploadOut"];
                 };
             };
             /** @description Bad request syntax or unsupported method */

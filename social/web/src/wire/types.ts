@@ -30,7 +30,12 @@ export type Punctuality = Schemas["Punctuality"];
 export type HoldOut = Schemas["HoldOut"];
 export type HoldIn = Partial<Schemas["HoldIn"]>;
 
-export type MediaOut = Schemas["MediaOut"];
+export type MediaOut = Schemas["FileOut"];
+export type FileOut = MediaOut;
+export type MediaKind = MediaOut["kind"];
+export type LibraryOut = Schemas["LibraryOut"];
+export type UseOut = Schemas["UseOut"];
+export type UploadOut = Schemas["UploadOut"];
 export type AttachedOut = Schemas["AttachedOut"];
 
 /** What a post has on one platform beyond text and pictures; which of it, the platform says (`options.ts`). */

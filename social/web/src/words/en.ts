@@ -2,6 +2,19 @@
 
 const s = (n: number, one: string, many = `${one}s`) => `${n.toLocaleString("en")} ${n === 1 ? one : many}`;
 
+/** Bytes as people say them. */
+function bytesOf(bytes: number): string {
+  if (bytes < 1_000_000) return `${Math.max(bytes && 1, Math.round(bytes / 1_000))} kB`;
+  if (bytes < 1_000_000_000) return `${(bytes / 1_000_000).toFixed(1)} MB`;
+  return `${(bytes / 1_000_000_000).toFixed(2)} GB`;
+}
+
+function lasts(seconds: number): string {
+  if (seconds < 60) return `${Math.max(1, Math.round(seconds))} s`;
+  if (seconds < 3_600) return `${Math.round(seconds / 60)} min`;
+  return `${Math.floor(seconds / 3_600)} h ${Math.round((seconds % 3_600) / 60)} min`;
+}
+
 export const en = {
   product: "Social",
   tagline: "Write once, out everywhere at its second.",
@@ -181,7 +194,6 @@ export const en = {
     removePicture: (n: number) => `Remove picture ${n}`,
     uploading: (name: string, share: number) => `${name}: ${Math.round(share * 100)} %`,
     processing: "Checking the picture…",
-    tooLarge: (name: string) => `${name} is larger than 20 MB. Make it smaller and try again.`,
     stopUpload: (name: string) => `Stop uploading ${name}`,
     options: "Options",
     visibility: "Who sees it",
@@ -551,24 +563,94 @@ export const en = {
 
   media: {
     title: "Media",
-    lead: "Every picture you uploaded, ready to be used again.",
-    add: "Add pictures",
-    emptyTitle: "No pictures yet",
-    emptyText: "Add pictures here or while you write. Location data in photos is removed.",
+    lead: "Every picture and video you uploaded, ready to be used again.",
+    add: "Add files",
+    emptyTitle: "Nothing here yet",
+    emptyText: "Add pictures and videos here or while you write. Location data in photos is removed.",
     describe: "Description",
     describeHint: "Read aloud to people who can’t see the picture. Used when you add it to a post.",
     noAlt: "No description",
     save: "Save",
-    saved: "Description saved.",
+    saved: "Saved.",
     remove: "Delete",
-    removeTitle: "Delete this picture?",
-    removeText: "It is deleted for good. Posts that use it keep it from being deleted.",
-    removed: "Picture deleted.",
+    removed: (name: string) => `${name} deleted.`,
+    undo: "Undo",
+    dropped: "File dropped",
+    droppedText: "The file was dropped a week after all posts with it were online, as the workspace is set. Its thumbnail is kept.",
+    needed: "A post that is not online yet shows it. Take it out of the post, or delete the post, first.",
+    name: "Name",
+    tags: "Tags",
+    tagsHint: "Separated by commas.",
+    uses: "Shown in",
+    usedIn: (n: number) => `shown in ${s(n, "post")}`,
+    noText: "A post without text",
+    states: {
+      draft: "Draft", planned: "Planned", sending: "Going out", held: "Held", failed: "Failed", partly: "Partly online",
+      online: "Online", cancelled: "Cancelled", missed: "Missed",
+    },
+    twice: (n: number) => `The very same file is in the library ${n === 1 ? "once more" : `${n} more times`}.`,
+    already: (name: string) => `You have uploaded ${name} before: the very same file is in the library.`,
+    search: "Search names, descriptions, tags",
+    kind: "Kind",
+    anyKind: "All kinds",
+    kinds: { picture: "Pictures", animation: "Animations", video: "Videos" },
+    one: { picture: "Picture", animation: "Animated", video: "Video" },
+    time: "When it was uploaded",
+    anyTime: "Any time",
+    times: { week: "Last 7 days", month: "Last 30 days", year: "Last year" },
+    tag: "Tag",
+    anyTag: "All tags",
+    copied: "Duplicates",
+    noneTitle: "Nothing found",
+    noneText: "No file fits what you look for.",
+    showAll: "Show all",
+    storage: "Room for files",
+    holds: (files: number, used: number, room: number | null) =>
+      `${s(files, "file")} · ${bytesOf(used)}${room ? ` of ${bytesOf(room)}` : ""}`,
     open: (name: string) => `Open ${name}`,
     size: (width: number, height: number) => `${width} × ${height}`,
-    animated: "Animated",
     full: "Open in full size",
     use: "Write a post with it",
+  },
+
+  files: {
+    title: "Files",
+    text: "Posts keep their thumbnails in any case.",
+    originals: "Pictures and videos whose posts are all online",
+    keep: "Keep the files",
+    drop: "Drop the files after a week",
+    saved: "Saved.",
+    reach: "Can platforms fetch files from here?",
+    check: "Check it",
+    checking: "Checking…",
+    reached: (address: string) => `Yes: ${address} was reached from this server over the internet.`,
+  },
+
+  uploads: {
+    of: (name: string) => `Upload of ${name}`,
+    amount: (sent: number, size: number) => `${bytesOf(sent)} of ${bytesOf(size)}`,
+    waiting: "Waits for its turn",
+    paused: "Paused",
+    lost: "No connection. It goes on by itself.",
+    looking: "All there, being checked…",
+    going: (speed: number | undefined, left: number | undefined) =>
+      speed === undefined || left === undefined ? "Uploading…" : `${bytesOf(speed)}/s · ${lasts(left)} left`,
+    pause: (name: string) => `Pause the upload of ${name}`,
+    resume: (name: string) => `Go on with the upload of ${name}`,
+    tooLarge: (name: string) => `${name} is larger than 10 GB, which is the most that is taken.`,
+    unreadable: (name: string) => `${name} cannot be read any more. Was it changed, moved or unplugged? Choose it again.`,
+    unfinished: "Unfinished uploads",
+    begun: (there: number, size: number) => `${bytesOf(there)} of ${bytesOf(size)} are there. Choose the file again to go on.`,
+    choose: "Choose the file",
+    goOn: (name: string) => `Choose ${name} again`,
+    other: (name: string, size: number) => `That is another file. This upload was begun with ${name}, ${bytesOf(size)}, as it was then.`,
+    discard: (name: string) => `Discard the upload of ${name}`,
+    running: (n: number) => s(n, "upload"),
+    fromWeb: "From the web",
+    address: "Address of the picture or video",
+    addressHint: "The file itself, not the page that shows it.",
+    fetch: "Fetch it",
+    fetching: (arrived: number, size: number) => (size ? `${bytesOf(arrived)} of ${bytesOf(size)} fetched` : `${bytesOf(arrived)} fetched`),
   },
 
   settings: {
@@ -642,5 +724,5 @@ export const en = {
     dateTime: (date: string, time: string) => `${date}, ${time}`,
   },
 
-  bytes: (n: number) => (n < 1_000_000 ? `${Math.max(1, Math.round(n / 1_000))} kB` : `${(n / 1_000_000).toFixed(1)} MB`),
+  bytes: bytesOf,
 };

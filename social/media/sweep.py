@@ -1,0 +1,78 @@
+"""What nobody needs any more is taken out of the bucket, now and then, by any instance, and twice does no harm.
+
+Only what carries a key of ours and is old enough to have come to something is looked at, and nothing that a document
+refers to is touched.
+"""
+
+import re
+from datetime import timedelta
+
+import structlog
+
+from social.backing import Backing
+from social.media.documents import Media
+from social.media.sending import give_up
+from social.media.uploads import KEPT, Upload
+from social.moments import now
+from social.people.documents import Tries
+
+log = structlog.get_logger()
+
+FILES = "w/"  # what all keys of ours begin with
+AT_ONCE = 100
+OURS = re.compile(r"w/[0-9a-f]{24}/m/[0-9a-f]{32}")
+DAY = timedelta(days=1)
+GRACE = KEPT + timedelta(days=1)  # the longest that anything may be in the making
+
+
+async def sweep(backing: Backing) -> None:
+    """Throws away uploads that were abandoned, and parts in the bucket that belong to no upload; once a day also files
+    that belong to nothing."""
+    await _abandoned(backing)
+    await _parts_of_nothing(backing)
+    if await Tries.take("sweep of files", every=DAY, burst=1) is None:
+        await files_of_nothing(backing)
+
+
+async def _abandoned(backing: Backing) -> None:
+    for upload in await Upload.expired(now(), most=AT_ONCE):
+        await give_up(upload, backing)
+
+
+async def _parts_of_nothing(backing: Backing) -> None:
+    """Begun by one who died before it could say so, or given up while the bucket was away."""
+    before = now() - GRACE
+    old = [each async for each in backing.bucket.parts.unfinished(FILES) if each.begun_at < before]
+    for start in range(0, len(old), AT_ONCE):
+        some = old[start : start + AT_ONCE]
+        known = await Upload.known([each.key for each in some])
+        for each in some:
+            if each.key not in known:
+                await backing.bucket.parts.give_up(each.key, each.id)
+                log.info("upload.parts_swept", key=each.key)
+
+
+async def files_of_nothing(backing: Backing) -> None:
+    """Takes away what was put into the bucket by one who died before the document was there, or after it was gone.
+
+    Only keys as `new_key` makes them are looked at: whoever stores files elsewhere sweeps there.
+    """
+    before, some = now() - GRACE, []
+    async for each in backing.bucket.listed(FILES):
+        if each.stored_at < before and OURS.fullmatch(each.key):
+            some.append(each.key)
+        if len(some) == AT_ONCE:
+            await _unless_known(some, backing)
+            some = []
+    await _unless_known(some, backing)
+
+
+async def _unless_known(keys: list[str], backing: Backing) -> None:
+    """A key is never used twice, so what nothing refers to now, nothing ever will."""
+    if not keys:
+        return
+    known = await Media.known(keys) | await Upload.known(keys)
+    nobodys = [key for key in keys if key not in known]
+    if nobodys:
+        await backing.bucket.delete(nobodys)
+        log.info("sweep.files", files=len(nobodys))

@@ -1,0 +1,55 @@
+"""What is repeated while Mongo is away or between two primaries, and what is not."""
+
+import pytest
+from pymongo.errors import (
+    AutoReconnect,
+    BulkWriteError,
+    DuplicateKeyError,
+    NetworkTimeout,
+    OperationFailure,
+    PyMongoError,
+    WriteConcernError,
+    WTimeoutError,
+)
+
+from social.backing.mongo import insist, passing
+
+STEPPED_DOWN = 189
+
+
+@pytest.mark.parametrize(
+    ("error", "passes"),
+    [
+        (AutoReconnect("gone"), True),
+        (NetworkTimeout("slow"), True),
+        (WTimeoutError("slow", 64), True),
+        (WriteConcernError("stepped down", STEPPED_DOWN), True),
+        (BulkWriteError({"writeErrors": [], "writeConcernErrors": [{"code": STEPPED_DOWN}]}), True),
+        (BulkWriteError({"writeErrors": [{"code": 11000}], "writeConcernErrors": []}), False),
+        (DuplicateKeyError("twice", 11000), False),
+        (OperationFailure("an index of that name is there and is another", 86), False),
+    ],
+    ids=lambda value: type(value).__name__,
+)
+def test_what_another_moment_mends_is_told_from_what_it_does_not(error: PyMongoError, passes: bool) -> None:
+    assert passing(error) is passes
+
+
+async def test_a_write_that_met_a_change_of_primaries_is_made_again() -> None:
+    outcomes: list[PyMongoError | None] = [WriteConcernError("stepped down", STEPPED_DOWN), None]
+
+    async def write() -> int:
+        if (error := outcomes.pop(0)) is not None:
+            raise error
+        return 42
+
+    assert await insist(write) == 42
+    assert outcomes == []
+
+
+async def test_a_write_that_is_refused_for_good_is_made_once() -> None:
+    async def write() -> None:
+        raise DuplicateKeyError("twice", 11000)
+
+    with pytest.raises(DuplicateKeyError):
+        await insist(write)

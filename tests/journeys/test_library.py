@@ -1,0 +1,149 @@
+"""The library through the browser: filled, searched, described, deleted and taken back."""
+
+import re
+from pathlib import Path
+
+import pytest
+from playwright.async_api import Browser, Page, expect
+
+from social.settings import Settings
+from tests.journeys.test_main_job import set_up
+from tests.media import awkward, films
+from tests.pictures import jpeg
+from tests.servers.browser import chromium, look, window
+from tests.servers.product import Product
+from tests.servers.sandbox import Sandbox
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
+
+
+@pytest.mark.parametrize("phone", [False, True], ids=["desktop", "phone"])
+async def test_files_are_found_described_deleted_and_taken_back(
+    phone: bool, settings: Settings, backing: object, sandbox: Sandbox, tmp_path: Path
+) -> None:
+    files = some_files(tmp_path)
+    with Product(settings, tmp_path, SOCIAL_WORKSPACE_GB="0.05") as product:
+        product.start()
+        async with chromium() as browser:
+            await the_library(browser, product, settings, phone, files)
+        assert product.stop() == 0
+
+
+def some_files(folder: Path) -> list[Path]:
+    """Pictures, an animation and a film; the first is there twice."""
+    contents = {
+        "bread.jpg": jpeg(1600, 1200),
+        "bread-again.jpg": jpeg(1600, 1200),
+        "corners.png": awkward.png(),
+        "moving.gif": awkward.moving_gif(),
+        "film.mp4": films.of_size(12_000_000),
+    }
+    for name, content in contents.items():
+        (folder / name).write_bytes(content)
+    return [folder / name for name in contents]
+
+
+async def the_library(browser: Browser, product: Product, settings: Settings, phone: bool, files: list[Path]) -> None:
+    size = "phone" if phone else "desktop"
+    async with window(browser, phone=phone, dark=phone) as (page, complaints):
+        await page.goto(f"{product.url}/setup#token={settings.setup_token}")
+        await set_up(page)
+        await page.get_by_test_id("nav-media").first.click()
+        await expect(page.get_by_text("Nothing here yet")).to_be_visible()
+        await look(page, f"library-empty-{size}")
+        items = page.get_by_test_id("media-item")
+
+        await page.get_by_test_id("media-file").set_input_files(files)
+        await expect(items).to_have_count(5, timeout=60_000)
+        await expect(page.get_by_test_id("media-storage")).to_contain_text("5 files")
+        await expect(page.get_by_test_id("media-storage")).to_contain_text("of 50.0 MB")
+        await look(page, f"library-{size}")
+
+        await describe(page, size)
+        search = page.get_by_test_id("media-search")
+        await search.fill("LOAF morn")
+        await expect(items).to_have_count(1)
+        await search.fill("nothing like it")
+        await expect(page.get_by_text("Nothing found")).to_be_visible()
+        await look(page, f"library-none-{size}")
+        await page.get_by_role("button", name="Show all").click()
+        await expect(items).to_have_count(5)
+        await page.get_by_test_id("media-kind").select_option("video")
+        await expect(items).to_have_count(1)
+        await page.get_by_test_id("media-kind").select_option("")
+        await page.get_by_test_id("media-copied").check()
+        await expect(items).to_have_count(2)
+        await page.get_by_test_id("media-copied").uncheck()
+        await expect(items).to_have_count(5)
+
+        await by_keys(page)
+        await delete_and_take_back(page)
+        await needed_by_a_draft(page)
+        await page.get_by_test_id("media-from-web").click()
+        await page.get_by_test_id("from-web-url").fill("http://127.0.0.1/cat.jpg")
+        await look(page, f"library-from-web-{size}")
+        await page.get_by_test_id("from-web-go").click()
+        await expect(page.get_by_test_id("upload-fetched")).to_contain_text("not on the public internet")
+        await look(page, f"library-not-fetched-{size}")
+        await page.get_by_test_id("upload-dismiss").click()
+        await expect(page.get_by_test_id("upload-fetched")).to_have_count(0)
+        assert await page.evaluate("document.documentElement.scrollWidth <= innerWidth"), "wider than the window"
+        assert complaints == []
+
+
+async def describe(page: Page, size: str) -> None:
+    """Words and a tag for one of the pictures."""
+    await page.get_by_role("button", name="Open bread.jpg").click()
+    dialog = page.get_by_test_id("media-look")
+    await expect(dialog).to_contain_text("once more")
+    await page.get_by_test_id("media-alt").fill("A loaf in the morning light")
+    await page.get_by_test_id("media-tags").fill("bakery, autumn")
+    await look(page, f"library-look-{size}")
+    await page.get_by_test_id("media-save").click()
+    await expect(dialog).to_have_count(0)
+    await expect(page.get_by_test_id("media-tag")).to_contain_text("bakery")
+
+
+async def by_keys(page: Page) -> None:
+    """Arrows walk, Enter opens, Escape closes and comes back to where one was."""
+    places = page.get_by_test_id("media-item").get_by_role("button")
+    await places.first.focus()
+    await page.keyboard.press("ArrowRight")
+    await expect(places.nth(1)).to_be_focused()
+    await page.keyboard.press("End")
+    await expect(places.nth(4)).to_be_focused()
+    await page.keyboard.press("Enter")
+    await expect(page.get_by_test_id("media-look")).to_be_visible()
+    await page.keyboard.press("Escape")
+    await expect(page.get_by_test_id("media-look")).to_have_count(0)
+    await expect(places.nth(4)).to_be_focused()
+
+
+async def delete_and_take_back(page: Page) -> None:
+    """A deletion can be undone for ten seconds, and then it is one."""
+    items = page.get_by_test_id("media-item")
+    await page.get_by_role("button", name="Open corners.png").click()
+    await page.get_by_test_id("media-delete").click()
+    await expect(items).to_have_count(4)
+    await page.get_by_test_id("toast-action").click()
+    await expect(items).to_have_count(5)
+    await page.get_by_role("button", name="Open corners.png").click()
+    async with page.expect_response(re.compile(r"/media/[0-9a-f]{24}$"), timeout=20_000) as deleted:
+        await page.get_by_test_id("media-delete").click()
+    assert (await deleted.value).request.method in {"DELETE", "GET"}
+    await expect(page.get_by_test_id("media-storage")).to_contain_text("4 files", timeout=20_000)
+
+
+async def needed_by_a_draft(page: Page) -> None:
+    """What a post needs says so and stays."""
+    await page.get_by_role("button", name="Open moving.gif").click()
+    await page.get_by_role("link", name="Write a post with it").click()
+    await page.get_by_test_id("compose-text").fill("It moves")
+    await page.wait_for_url(re.compile(r"/compose/[0-9a-f]{24}"))
+    await page.get_by_test_id("nav-media").first.click()
+    await page.get_by_role("button", name="Open moving.gif").click()
+    await expect(page.get_by_test_id("media-uses")).to_contain_text("It moves")
+    await page.get_by_test_id("media-delete").click()
+    await expect(page.get_by_test_id("media-look")).to_contain_text("not online yet")
+    await page.keyboard.press("Escape")
+    await expect(page.get_by_test_id("media-item")).to_have_count(4)
