@@ -95,8 +95,8 @@ class Media(OfWorkspace):
         return self.probe or Probe(
             mime=self.mime,
             bytes=self.bytes,
-            width=self.width,
-            height=self.height,
+            width=max(1, self.width),
+            height=max(1, self.height),
             frames=2 if self.animated else 1,
         )
 

@@ -81,6 +81,8 @@ def _filters(plan: Plan, probe: Probe, plainly: bool) -> Iterator[str]:
     film = plan.step(Film)
     if probe.footage is None:
         yield "scale,format=rgba"
+        if not probe.seconds:  # its frames name no time
+            yield f"setpts=N*{lasts_once(probe) / probe.frames:g}/TB"
     if plan.step(Deinterlace) is not None:
         yield "bwdif=mode=send_frame"
     if film is not None and film.flat:

@@ -22,7 +22,6 @@ from social.media.documents import Media
 from social.media.intake import disk, made_ready, nameless
 from social.media.kinds import ENOUGH
 from social.media.outcomes import STILL
-from social.media.probing import look
 from social.media.sources import InBucket
 from social.media.taken import expected, is_video
 from social.media.uploads import FINISHING, Upload
@@ -104,18 +103,18 @@ async def looked_at(upload: Upload, backing: Backing, benches: Benches) -> Media
     async with backing.bucket.reading(upload.key, 0, min(ENOUGH, upload.bytes)) as pieces:
         kind = expected(b"".join([piece async for piece in pieces]))
     if is_video(kind):
-        return await _video(upload, backing)
+        return await _video(upload, backing, benches)
     return await _picture(upload, backing, benches)
 
 
-async def _video(upload: Upload, backing: Backing) -> Media:
+async def _video(upload: Upload, backing: Backing, benches: Benches) -> Media:
     """A video as it came, with a frame of it to be known by."""
     stored = await backing.bucket.stat(upload.key)
     if stored is None:
         raise BucketError("The file storage has lost this file. Please try again.")
     with disk(), ExitStack() as files:
         frame, small = [files.enter_context(await asyncio.to_thread(nameless)) for _ in range(2)]
-        looked = await look(InBucket(backing.bucket, upload.key, upload.bytes), frame, small)
+        looked = await benches.look(InBucket(backing.bucket, upload.key, upload.bytes), frame, small)
         media = Media(
             id=upload.id,
             workspace_id=upload.workspace_id,

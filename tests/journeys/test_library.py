@@ -1,6 +1,5 @@
 """The library through the browser: filled, searched, described, deleted and taken back."""
 
-import os
 import re
 from pathlib import Path
 
@@ -9,7 +8,7 @@ from playwright.async_api import Browser, Page, expect
 
 from social.settings import Settings
 from tests.journeys.test_main_job import set_up
-from tests.media import awkward
+from tests.media import awkward, films
 from tests.pictures import jpeg
 from tests.servers.browser import chromium, look, window
 from tests.servers.product import Product
@@ -37,7 +36,7 @@ def some_files(folder: Path) -> list[Path]:
         "bread-again.jpg": jpeg(1600, 1200),
         "corners.png": awkward.png(),
         "moving.gif": awkward.moving_gif(),
-        "film.mp4": b"\x00\x00\x00\x18ftypmp42\x00\x00\x00\x00mp42isom" + os.urandom(12_000_000),
+        "film.mp4": films.of_size(12_000_000),
     }
     for name, content in contents.items():
         (folder / name).write_bytes(content)
