@@ -87,6 +87,7 @@ async def the_library(browser: Browser, product: Product, settings: Settings, ph
         await look(page, f"library-not-fetched-{size}")
         await page.get_by_test_id("upload-dismiss").click()
         await expect(page.get_by_test_id("upload-fetched")).to_have_count(0)
+        await what_becomes_of_files(page, size)
         assert await page.evaluate("document.documentElement.scrollWidth <= innerWidth"), "wider than the window"
         assert complaints == []
 
@@ -102,6 +103,16 @@ async def describe(page: Page, size: str) -> None:
     await page.get_by_test_id("media-save").click()
     await expect(dialog).to_have_count(0)
     await expect(page.get_by_test_id("media-tag")).to_contain_text("bakery")
+
+
+async def what_becomes_of_files(page: Page, size: str) -> None:
+    """The workspace chooses, and asks whether platforms could fetch its files."""
+    await page.get_by_test_id("nav-settings").first.click()
+    await page.get_by_test_id("originals-drop").check()
+    await page.get_by_test_id("toast").first.wait_for()
+    await page.get_by_test_id("reach-check").click()
+    await expect(page.get_by_test_id("reach")).to_contain_text("over https only")
+    await look(page, f"settings-files-{size}")
 
 
 async def by_keys(page: Page) -> None:
