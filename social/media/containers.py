@@ -16,6 +16,7 @@ WEBP_KEPT = frozenset((b"VP8X", b"VP8 ", b"VP8L", b"ALPH", b"ANIM", b"ANMF", b"I
 WEBP_TOLD = 0x08 | 0x04  # the flags that tell of Exif and XMP
 GIF_LOOPS = frozenset((b"NETSCAPE2.0", b"ANIMEXTS1.0"))  # how often the animation repeats
 GIF_IMAGE, GIF_EXTENSION, GIF_END = 0x2C, 0x21, 0x3B
+GIF_LEAST, GIF_USUAL = 2, 0.1  # hundredths of a second below which a frame is shown for the usual time instead
 GIF_CONTROL, GIF_APPLICATION = 0xF9, 0xFF  # a frame's duration and transparency; programs' own
 
 
@@ -111,7 +112,8 @@ def _gif_delays(data: bytes) -> Iterator[float]:
             at, delay = _gif_blocks_end(data, at + 11 + _gif_colours(data[at + 9])), 0.0
         else:
             if data[at + 1] == GIF_CONTROL:
-                delay = int.from_bytes(data[at + 4 : at + 6], "little") / 100
+                hundredths = int.from_bytes(data[at + 4 : at + 6], "little")
+                delay = hundredths / 100 if hundredths >= GIF_LEAST else GIF_USUAL
             at = _gif_blocks_end(data, at + 2)
 
 

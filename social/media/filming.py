@@ -7,7 +7,6 @@ the process inherits, so that nothing has a name.
 from collections.abc import Iterator
 
 from social.files import Probe
-from social.media.fit_videos import lasts_once
 from social.media.plans import (
     Aac,
     Colours,
@@ -81,8 +80,6 @@ def _filters(plan: Plan, probe: Probe, plainly: bool) -> Iterator[str]:
     film = plan.step(Film)
     if probe.footage is None:
         yield "scale,format=rgba"
-        if not probe.seconds:  # its frames name no time
-            yield f"setpts=N*{lasts_once(probe) / probe.frames:g}/TB"
     if plan.step(Deinterlace) is not None:
         yield "bwdif=mode=send_frame"
     if film is not None and film.flat:
@@ -107,7 +104,7 @@ def _repeated(plan: Plan, fps: float, probe: Probe) -> Iterator[str]:
     """An animation several times over: its frames are kept, so only what lasts for seconds is repeated."""
     loop = plan.step(Loop)
     if loop is not None:
-        frames = max(1, round(lasts_once(probe) * fps))
+        frames = max(1, round(probe.seconds * fps))
         yield f"format=yuv420p,loop=loop={loop.times - 1}:size={frames},setpts=N/({fps:g})/TB"
 
 

@@ -87,7 +87,10 @@ def _timed(probe: Probe, taken: Videos, choice: Choice, where: str) -> tuple[lis
     """What is shown of it, and how long that lasts."""
     shortest, longest = taken.seconds
     if probe.footage is None:
-        once = lasts_once(probe)
+        once = probe.seconds
+        if not once:
+            words = "This animation says nowhere how long its frames are shown. Save it anew and try again."
+            return Cannot(because=words, code="no-length")
         times = max(1, math.ceil((shortest + SLACK) / once))
         if once * times > longest:
             return Cannot(because=_too_long(once, longest, where), code="too-long")
@@ -104,11 +107,6 @@ def _timed(probe: Probe, taken: Videos, choice: Choice, where: str) -> tuple[lis
         return Cannot(because=words, code="too-short")
     trimmed = start > 0 or end < probe.seconds
     return ([Trim(start=start, end=end)] if trimmed else []), seconds
-
-
-def lasts_once(animation: Probe) -> float:
-    """Seconds of an animated picture; browsers show frames that name no time for a tenth of one."""
-    return animation.seconds or 0.1 * animation.frames
 
 
 def _too_long(seconds: float, longest: float, where: str) -> str:
@@ -140,7 +138,7 @@ def _rated(probe: Probe, taken: Videos) -> tuple[list[Step], float]:
     """The step that changes when frames are shown, if any, and the frames a second that come of it."""
     slowest, fastest = taken.fps
     if probe.footage is None:
-        fps, steady = probe.frames / lasts_once(probe), False
+        fps, steady = probe.frames / probe.seconds, False
         rate = next((each for each in RATES if each >= max(fps, slowest)), fastest)
     else:
         fps, steady = probe.footage.fps, probe.footage.steady or taken.any_timing
