@@ -10,7 +10,7 @@ import mimetypes
 import re
 from collections.abc import AsyncIterator, Mapping
 from datetime import datetime, timedelta
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 from urllib.parse import quote
 
 import msgspec
@@ -24,9 +24,7 @@ from social.errors import (
     PreparationLost,
     Rejected,
     RetryLater,
-    Wrong,
 )
-from social.files import Animations, Pictures, PostKind, Videos
 from social.platforms.calls import Call, Upload
 from social.platforms.contract import (
     App,
@@ -43,8 +41,8 @@ from social.platforms.contract import (
     Sought,
     Turn,
 )
-from social.platforms.limits import GRAPHEME, MENTION
-from social.platforms.limits import URL as ADDRESS
+from social.platforms.mastodon.files import VIDEO_BYTES, VIDEO_FPS, VIDEO_PIXELS, kinds
+from social.platforms.mastodon.rules import LIMITS, MastodonOptions, MastodonPoll, Visibility, counted_text, objections
 
 APP = "Social"  # the name people see under their posts, and by which we know our own again
 ENGLISH = {"lang": "en"}  # answers are in the account's language otherwise; their words are a hint to us
@@ -52,35 +50,10 @@ BEFORE = timedelta(seconds=60)  # a server's clock may be behind ours by this mu
 AFTER = timedelta(hours=1)  # a request that was lost to us may land late, and clocks differ
 PAGE = 40
 PAGES = 25
-VIDEO_BYTES, VIDEO_PIXELS, VIDEO_FPS = 103_809_024, 8_294_400, 120  # an account's server may say otherwise
-VIDEO_SECONDS = (0.1, 12 * 3600.0)  # none is documented: the bytes are the limit
-GIF_PIXELS = 1_000_000
-POLL_OPTIONS, POLL_CHARACTERS, POLL_LASTS = 4, 50, (300, 2_629_746)  # the last in seconds
 SHORTLY = 0.25  # of the usual patience, for a question that is only a courtesy
 
-Visibility = Literal["public", "unlisted", "private", "direct"]
 Id = Annotated[str, Meta(min_length=1, max_length=200)]
 Aware = Annotated[datetime, Meta(tz=True)]
-Choice = Annotated[str, Meta(min_length=1, max_length=500)]
-
-
-class MastodonPoll(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A poll on the first part. `expires_in` in seconds: 5 minutes to about a month, as servers usually have it."""
-
-    options: Annotated[tuple[Choice, ...], Meta(min_length=2, max_length=20)]
-    expires_in: Annotated[int, Meta(ge=60, le=31_557_600)] = 86_400
-    multiple: bool = False
-    hide_totals: bool = False  # until it ends
-
-
-class MastodonOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What a post on Mastodon can have beyond text and pictures. `language` is ISO 639-1; None: the account's own."""
-
-    visibility: Visibility = "public"
-    language: Annotated[str, Meta(pattern="^[a-z]{2}$")] | None = None
-    sensitive: bool = False
-    spoiler: str = ""  # the content warning; it counts as text
-    poll: MastodonPoll | None = None
 
 
 class Media(msgspec.Struct, frozen=True, kw_only=True):
@@ -240,68 +213,6 @@ async def delete(call: Call, id: str) -> None:
     await call.delete(f"/api/v1/statuses/{_part(id)}", params={"delete_media": "true"})
 
 
-def counted_text(content: Content, part: int) -> tuple[str, ...]:
-    """What the text limit counts: the content warning and the text. Sheet: Limits.
-
-    It leaves open whether addresses in the warning are shortened too, so they count as what is longer.
-    """
-    return (_in_full(str(content.options.get("spoiler", ""))), content.parts[part].text)
-
-
-def kinds(limits: Limits) -> tuple[PostKind, ...]:
-    """Pictures, or a moving GIF, or a video. Sheet: Limits."""
-    stills = tuple(mime for mime in limits.image_types if mime != "image/gif")
-    pictures = Pictures(types=stills, bytes=limits.image_bytes, pixels=limits.image_pixels)
-    video = Videos(
-        types=("video/mp4", "video/webm", "video/quicktime"),
-        codecs=("h264", "hevc", "vp8", "vp9", "av1"),  # none is documented; the server makes its own of them
-        sounds=("aac", "mp3", "opus", "vorbis"),
-        bytes=limits.video_bytes or VIDEO_BYTES,
-        pixels=limits.video_pixels or VIDEO_PIXELS,
-        fps=(1.0, float(limits.video_fps or VIDEO_FPS)),
-        seconds=VIDEO_SECONDS,
-    )
-    return (
-        PostKind(name="pictures", words="a post with pictures", most=limits.media, pictures=pictures),
-        PostKind(
-            name="gif",
-            words="a post with a GIF",
-            animations=Animations(bytes=limits.image_bytes, pixels=GIF_PIXELS),
-        ),
-        PostKind(name="video", words="a post with a video", videos=video),
-    )
-
-
-def objections(content: Content, limits: Limits) -> tuple[Wrong, ...]:
-    """What a server would refuse about a poll. Sheet: Any post; Limits (a server's own figures may be other ones)."""
-    poll = msgspec.convert(content.options, MastodonOptions).poll
-    if poll is None:
-        return ()
-    at, wrong = "/options/mastodon/poll", []
-    if content.media:
-        words = "Mastodon takes a poll or pictures, not both. Remove one of them."
-        wrong.append(Wrong(at, words, "poll-and-media"))
-    if not POLL_LASTS[0] <= poll.expires_in <= POLL_LASTS[1]:
-        wrong.append(Wrong(f"{at}/expires_in", "A poll lasts from 5 minutes to 30 days.", "range"))
-    if len(poll.options) > POLL_OPTIONS:
-        wrong.append(Wrong(f"{at}/options", f"Mastodon takes {POLL_OPTIONS} choices at most.", "too-many"))
-    for number, choice in enumerate(poll.options):
-        if not choice.strip():
-            wrong.append(Wrong(f"{at}/options/{number}", "This choice is empty.", "missing"))
-        if sum(1 for _ in GRAPHEME.finditer(choice)) > POLL_CHARACTERS:
-            words = f"Mastodon takes {POLL_CHARACTERS} characters for a choice. Shorten it."
-            wrong.append(Wrong(f"{at}/options/{number}", words, "too-long"))
-    if len({choice.strip() for choice in poll.options}) < len(poll.options):
-        wrong.append(Wrong(f"{at}/options", "Two choices are the same.", "repeated"))
-    return tuple(wrong)
-
-
-def _in_full(warning: str) -> str:
-    short = MASTODON.limits.url_length or 0
-    plain = ADDRESS.sub(lambda found: found[0] if len(found[0]) < short else found[0].replace("://", ":::"), warning)
-    return MENTION.sub(lambda found: found[0].replace("@", "."), plain)
-
-
 def _new(turn: Turn) -> NewStatus:
     options = _options(turn.content)
     return NewStatus(
@@ -449,29 +360,7 @@ def _file_name(mime: str) -> str:
 MASTODON = Platform(
     name="mastodon",
     title="Mastodon",
-    limits=Limits(  # an account's server may say otherwise
-        text=500,
-        thread=100,
-        counted_as="graphemes",
-        url_length=23,
-        mentions_without_domain=True,
-        media=4,
-        alt=1500,
-        image_bytes=16_777_216,
-        image_pixels=33_177_600,
-        image_types=(
-            "image/jpeg",
-            "image/png",
-            "image/gif",
-            "image/heic",
-            "image/heif",
-            "image/webp",
-            "image/avif",
-        ),
-        video_bytes=VIDEO_BYTES,
-        video_pixels=VIDEO_PIXELS,
-        video_fps=VIDEO_FPS,
-    ),
+    limits=LIMITS,
     scopes=("read:accounts", "read:statuses", "write:media", "write:statuses"),
     oauth=OAuth(
         authorize="/oauth/authorize",
