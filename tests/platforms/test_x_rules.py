@@ -13,6 +13,7 @@ from social.posts.check import problems, remarks
 
 Json = dict[str, Any]
 PLAIN = MediaItem(media_id="1", key="w/1/m/1", mime="image/png", bytes=3, width=1, height=1)
+# Nobody knows for how long the frames of this one are shown, so it cannot become a video where it is too large.
 GIF = MediaItem(
     media_id="2", key="w/1/m/2", mime="image/gif", bytes=2 * CHUNK + 5, width=9, height=9, animated=True, alt="a wave"
 )
@@ -70,12 +71,12 @@ ANSWERS = {"options": ["a", "b"]}
         (Content(text="a", media=(msgspec.structs.replace(PLAIN, bytes=5 * 2**20),)), []),
         (Content(text="a", media=(msgspec.structs.replace(PLAIN, bytes=5 * 2**20 + 1),)), []),  # it is saved smaller
         (Content(text="a", media=(msgspec.structs.replace(GIF, bytes=15 * 2**20),)), []),
-        (Content(text="a", media=(msgspec.structs.replace(GIF, bytes=15 * 2**20 + 1),)), []),  # it becomes a video
+        (Content(text="a", media=(msgspec.structs.replace(GIF, bytes=15 * 2**20 + 1),)), [("/media/0", "too-large")]),
         (Content(text="a", media=(msgspec.structs.replace(GIF, width=1280, height=1080),)), []),
-        (Content(text="a", media=(msgspec.structs.replace(GIF, width=1281),)), []),
+        (Content(text="a", media=(msgspec.structs.replace(GIF, width=1281),)), [("/media/0", "too-large")]),
         (
             Content(text="a", thread=(Part(text="b", media=(msgspec.structs.replace(GIF, height=1081),)),)),
-            [],
+            [("/thread/0/media/0", "too-large")],
         ),
         (Content(text="a", media=(msgspec.structs.replace(PLAIN, mime="image/bmp"),)), []),
         (Content(text="a\ufeffb"), [("/text", "character")]),
