@@ -28,7 +28,9 @@ class Scenes(Protocol):
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """All of these are slow; with ROWS set only those of its rows are run."""
+    """All of these are slow; with ROWS set only those of its rows are run. What is marked `by_hand` is run where it is
+    asked for: with FULL, or by its row."""
+    full = bool(os.environ.get(FULL))
     wanted = {row for row in os.environ.get(ROWS, "").split(",") if row}
     chosen, others = [], []
     for item in items:
@@ -37,7 +39,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
             continue
         item.add_marker(pytest.mark.slow)
         marks = {row for mark in item.iter_markers("rows") for row in mark.args}
-        (chosen if not wanted or wanted & marks else others).append(item)
+        asked_for = bool(wanted & marks) or (not wanted and (full or not any(item.iter_markers("by_hand"))))
+        (chosen if asked_for else others).append(item)
     if others:
         config.hook.pytest_deselected(items=others)
         items[:] = chosen
