@@ -2,11 +2,13 @@
 
 import asyncio
 import base64
+import ctypes
 import gc
 import os
 import signal
 import socket
 from collections.abc import Coroutine
+from contextlib import suppress
 from functools import partial
 from typing import Any
 
@@ -56,6 +58,9 @@ DOCUMENTS: tuple[type[Document], ...] = (
 )  # fmt: skip
 BACKLOG = 2048
 GARBAGE = 20_000  # objects more than before, after which those that refer to each other are looked for
+# glibc's names for what it keeps of memory that was given back (malloc.h): arenas besides the first, what lies free at
+# the end, and from which size on a piece is the kernel's own. Its usual way is to raise the last two with use.
+ARENAS, TRIMMED, MAPPED = (-8, 1), (-1, 128 * 1024), (-3, 128 * 1024)
 KEEP_ALIVE = 75  # seconds; longer than clients and proxies keep one idle, or they send on what we are just closing
 
 
@@ -85,6 +90,7 @@ async def serve(settings: Settings, listening: socket.socket | None) -> int:
     A task that dies ends the instance with 1: its supervisor starts another.
     """
     logs.configure(style=settings.log_format, level=settings.log_level)
+    _give_memory_back()
     gc.freeze()  # what was imported stays: it is not looked through again and again while thousands are sent
     gc.set_threshold(GARBAGE, 20, 50)
     settings.expect_apps(platform.name for platform in PLATFORMS.values() if platform.needs_app)
@@ -93,6 +99,13 @@ async def serve(settings: Settings, listening: socket.socket | None) -> int:
         await bind(backing)
         await mongo.insist(partial(mongo.index, DOCUMENTS))
         return await _run(backing, listening)
+
+
+def _give_memory_back() -> None:
+    """What a burst needed goes back to the machine when it is over: a small one is shared with a database."""
+    with suppress(AttributeError, OSError):  # another libc has no such thing, nor the need
+        for what, much in (ARENAS, TRIMMED, MAPPED):
+            ctypes.CDLL(None).mallopt(what, much)
 
 
 async def _run(backing: Backing, listening: socket.socket | None) -> int:
