@@ -54,7 +54,7 @@ async def run(args: argparse.Namespace) -> dict[str, Any]:
 async def _tested(tests: str, report: Path, env: dict[str, str]) -> None:
     """Runs the `tests`; what they say goes to stderr. Interrupts them when cancelled, and waits until they have cleaned
     up."""
-    words = ["-m", "pytest", tests, "-n", "0", "-o", "junit_family=xunit1", f"--junitxml={report}"]
+    words = ["-m", "pytest", tests, "-n", "0", "-s", "-o", "junit_family=xunit1", f"--junitxml={report}"]
     process = await asyncio.create_subprocess_exec(
         sys.executable, *words, cwd=ROOT, env={**os.environ, **env}, stdout=sys.stderr, start_new_session=True
     )
