@@ -13,7 +13,7 @@ import msgspec
 import pytest
 
 from social.settings import Settings
-from tests.faults.conftest import FULL, Scenes
+from tests.faults.conftest import KILLS, Scenes
 from tests.faults.ledger import Figures
 from tests.faults.scene import Json, Scene
 from tests.pictures import jpeg
@@ -34,9 +34,8 @@ OPEN = 75  # publications; with more of them nobody plans another
 TOGETHER = 4  # posts between two looks how many are open
 PLANNERS = 3
 SHORTEST, LONGEST = 1.5, 6.0  # seconds of a life that ends anywhere; of one at work whose point nobody comes by
-SEED, KILLS = "FAULTS_SEED", "FAULTS_KILLS"
+SEED = "FAULTS_SEED"
 TOLD_EVERY = 50  # deaths between two words of how far it is, for who runs thousands by hand
-LONG = bool(os.environ.get(FULL) or os.environ.get(KILLS))  # two thousand kills take 40 minutes of a quiet machine
 Report = Callable[..., Figures]
 
 
@@ -91,7 +90,7 @@ class Mortal:
 
 
 @pytest.mark.rows("F1", "F2", "F3", "F4", "F5", "F6", "F7")
-@pytest.mark.timeout(6 * 3600 if LONG else 3600)
+@pytest.mark.timeout(3600)
 async def test_instances_killed_at_named_points_under_a_trickle_lose_double_and_forget_nothing(
     stage: Scenes, settings: Settings, size: Callable[[int, int], int], report: Report
 ) -> None:
