@@ -19,6 +19,7 @@ from tests.servers.sandbox import Sandbox
 FULL = "FAULTS_FULL"  # set: the sizes that are run by hand
 ROWS = "FAULTS_ROWS"  # the rows to run, with commas between them; else all
 KILLS = "FAULTS_KILLS"  # so many SIGKILLs in the storm
+MINUTES = "FAULTS_MINUTES"  # the time after which the storm is over, however many there were
 PATIENCE = 6 * 3600  # seconds that a test of these sizes may take
 HERE = Path(__file__).parent
 

@@ -10,7 +10,7 @@ import time
 from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, BinaryIO, Self
 from urllib.parse import parse_qs, urlsplit
 
 import aiohttp
@@ -151,7 +151,7 @@ class Person:
         found: Json = await self.ask("POST", f"/connections/{platform}/answer", json=answer)
         return found
 
-    async def upload(self, picture: bytes, name: str = "picture.jpg") -> Json:
+    async def upload(self, picture: bytes | BinaryIO, name: str = "picture.jpg") -> Json:
         """A picture into the library."""
         media: Json = await self.ask("POST", "/media", params={"name": name}, data=picture)
         return media
