@@ -1,6 +1,7 @@
 """Pictures made for tests."""
 
 import io
+import random
 from functools import cache
 
 from PIL import Image
@@ -21,4 +22,15 @@ def gif(width: int = 64, height: int = 48, *, frames: int = 3) -> bytes:
     pictures = [Image.new("P", (width, height), number * 40) for number in range(frames)]
     file = io.BytesIO()
     pictures[0].save(file, "GIF", save_all=True, append_images=pictures[1:], duration=100, loop=0)
+    return file.getvalue()
+
+
+@cache
+def large_gif(frames: int = 3) -> bytes:
+    """A GIF that moves and that no compression makes small: 1.1 MB a frame."""
+    pictures = [Image.frombytes("P", (1000, 800), random.Random(number).randbytes(800_000)) for number in range(frames)]
+    for picture in pictures:
+        picture.putpalette(bytes(range(256)) * 3)
+    file = io.BytesIO()
+    pictures[0].save(file, "GIF", save_all=True, append_images=pictures[1:], duration=200, loop=0, optimize=False)
     return file.getvalue()

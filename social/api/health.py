@@ -143,7 +143,7 @@ def _answered(ready: Any) -> Response[Any]:
 
 async def _looked(backing: Backing, readiness: Readiness) -> Ready:
     database, bucket, queue = await asyncio.gather(
-        _in_time(mongo.reachable(backing.client)),
+        mongo.reachable(backing.client, ANSWERS_IN),
         _in_time(backing.bucket.reachable()),
         _in_time(_pinged(backing)),
     )
@@ -160,8 +160,7 @@ async def _in_time(reachable: Awaitable[bool]) -> bool:
     """Whether a part is there, and not so slow that it might as well be away."""
     try:
         async with asyncio.timeout(ANSWERS_IN):
-            with pymongo.timeout(ANSWERS_IN):
-                return await reachable
+            return await reachable
     except TimeoutError:
         return False
 

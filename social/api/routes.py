@@ -101,7 +101,7 @@ def application(
             "errands": Provide(_errands, sync_to_thread=False),
             "callers": Provide(_callers, sync_to_thread=False),
         },
-        middleware=[Entrance(address), Patience(), Repeats(backing)],
+        middleware=[Entrance(address), Patience(backing), Repeats(backing)],
         plugins=[Headers()],
         before_send=[OnTheWayOut(address)],
         exception_handlers=HANDLERS,

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, TypeVar
 
+import pymongo
 from bson import ObjectId
 from pymongo import AsyncMongoClient
 from pymongo.asynchronous.client_session import AsyncClientSession
@@ -56,9 +57,13 @@ class Backing:
         return self.clock.now()
 
     async def transaction(self, body: Callable[[AsyncClientSession], Awaitable[T]]) -> T:
-        """Runs `body` in one transaction and answers what it answers. It may be run again: it only writes to Mongo."""
-        async with self.client.start_session() as session:
-            answer = await session.with_transaction(body)
+        """Runs `body` in one transaction and answers what it answers. It may be run again: it only writes to Mongo.
+
+        PyMongoError when it is not done after `mongo.ENDS_IN` seconds: left alone, the driver would go on for 120.
+        """
+        with pymongo.timeout(mongo.ENDS_IN):
+            async with self.client.start_session() as session:
+                answer = await session.with_transaction(body)
         self.announced.set()
         return answer
 

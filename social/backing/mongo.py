@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from typing import Any, TypeVar
 
 import msgspec
+import pymongo
 import structlog
 from beanie import Document
 from bson.codec_options import CodecOptions
@@ -19,6 +20,7 @@ from social.settings import Settings
 
 log = structlog.get_logger()
 T = TypeVar("T")
+ENDS_IN = 10.0  # seconds for one call, or for all of one transaction
 TOO_SLOW = 2.0  # seconds after which an answer about the time tells less than what was known
 TRUSTED_FOR = 60.0  # seconds after which a quick answer about the time counts no more than a slow one
 
@@ -44,7 +46,7 @@ def client(settings: Settings) -> AsyncMongoClient[dict[str, Any]]:
         retryWrites=True,
         maxPoolSize=20,
         serverSelectionTimeoutMS=5_000,
-        timeoutMS=10_000,
+        timeoutMS=round(ENDS_IN * 1000),
     )
 
 
@@ -53,11 +55,13 @@ async def wait(mongo: AsyncMongoClient[dict[str, Any]]) -> None:
     await mongo.admin.command("ping")
 
 
-async def reachable(mongo: AsyncMongoClient[dict[str, Any]]) -> bool:
-    """Whether a primary answers now."""
+async def reachable(mongo: AsyncMongoClient[dict[str, Any]], within: float) -> bool:
+    """Whether a primary answers now, and not so late that it might as well be away: `within` seconds."""
     try:
-        await wait(mongo)
-    except PyMongoError:
+        async with asyncio.timeout(within):
+            with pymongo.timeout(within):
+                await wait(mongo)
+    except (PyMongoError, TimeoutError):
         return False
     return True
 

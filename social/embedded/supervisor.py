@@ -4,6 +4,7 @@ import asyncio
 import signal
 import time
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from os import EX_CONFIG, EX_UNAVAILABLE
 from typing import Any, Self, TypeVar
@@ -117,7 +118,11 @@ class Supervisor:
             self._tell(f"{program.name} ended ({how(code)}); starting it again in {pause:g} s")
             await asyncio.sleep(pause)
             pause = min(pause * 2, LONGEST_PAUSE)
-            again = await self._live(program)
+            try:
+                again = await self._live(program)
+            except OSError as wrong:  # the disk is full, or there are too many processes: that passes
+                self._tell(f"{program.name} cannot be started now ({wrong.strerror})")
+                continue
             running.process, running.began, running.logged = again.process, again.began, again.logged
             try:
                 await self._until_ready(running)
@@ -131,8 +136,12 @@ class Supervisor:
         logged = program.log.stat().st_size if program.log is not None and program.log.exists() else 0
         began = time.monotonic()
         process = await spawn(program)
-        if self._register is not None:
-            self._register.add(program.name, process.pid)
+        try:
+            if self._register is not None:
+                self._register.add(program.name, process.pid)
+        except OSError:
+            await end(process, 0)  # what nobody remembers must not be left over
+            raise
         return Running(program, process, began, logged)
 
     async def _until_ready(self, running: Running) -> None:
@@ -153,9 +162,9 @@ class Supervisor:
 
     async def _bound_logs(self) -> None:
         while True:
-            for running in self._running:
-                if running.program.log is not None:
-                    logfile.bound(running.program.log)
+            for log in [running.program.log for running in self._running if running.program.log is not None]:
+                with suppress(OSError):  # there is no room for what is kept of it: the next look tries again
+                    logfile.bound(log)
             await asyncio.sleep(LOG_LOOK)
 
 

@@ -29,7 +29,7 @@ ADDED_UP = (
     "settled",
     "parked",
 )
-FULL, ROWS, KILLS = "FAULTS_FULL", "FAULTS_ROWS", "FAULTS_KILLS"
+FULL, ROWS, KILLS, MINUTES = "FAULTS_FULL", "FAULTS_ROWS", "FAULTS_KILLS", "FAULTS_MINUTES"
 STORM = "tests/faults/test_storm.py"
 
 
@@ -38,6 +38,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--rows", default="", help="F1,F2,... (all)")
     parser.add_argument("--full", action="store_true", help="the sizes that are run by hand")
     parser.add_argument("--kills", type=int, default=0, help="nothing but so many SIGKILLs at named points")
+    parser.add_argument("--minutes", type=float, default=0, help="as many of them as come in this time")
 
 
 async def run(args: argparse.Namespace) -> dict[str, Any]:
@@ -45,7 +46,8 @@ async def run(args: argparse.Namespace) -> dict[str, Any]:
     began = time.monotonic()
     with tempfile.TemporaryDirectory() as folder:
         report = Path(folder) / "report.xml"
-        env = {ROWS: args.rows} | ({FULL: "1"} if args.full else {}) | ({KILLS: str(args.kills)} if args.kills else {})
+        env = {ROWS: args.rows} | ({FULL: "1"} if args.full else {})
+        env |= {KILLS: str(args.kills), MINUTES: str(args.minutes)} if args.kills else {}
         await _tested(STORM if args.kills else "tests/faults", report, env)
         cases = list(ET.parse(report).getroot().iter("testcase"))
     return summed(cases) | {"seconds": round(time.monotonic() - began, 1)}
@@ -54,7 +56,7 @@ async def run(args: argparse.Namespace) -> dict[str, Any]:
 async def _tested(tests: str, report: Path, env: dict[str, str]) -> None:
     """Runs the `tests`; what they say goes to stderr. Interrupts them when cancelled, and waits until they have cleaned
     up."""
-    words = ["-m", "pytest", tests, "-n", "0", "-o", "junit_family=xunit1", f"--junitxml={report}"]
+    words = ["-m", "pytest", tests, "-n", "0", "-s", "-o", "junit_family=xunit1", f"--junitxml={report}"]
     process = await asyncio.create_subprocess_exec(
         sys.executable, *words, cwd=ROOT, env={**os.environ, **env}, stdout=sys.stderr, start_new_session=True
     )

@@ -22,6 +22,7 @@ from redis.exceptions import AuthenticationError
 from social.embedded import listener
 from tests.embedded.commands import ROOT, Command, eventually, gone, refusal, running
 from tests.embedded.contents import fill, kept, mongo, redis, s3
+from tests.servers.disks import filled, small_disk
 
 ANSWERS = """
 import asyncio, os, sys
@@ -175,6 +176,28 @@ def test_each_server_that_is_killed_comes_back_with_its_data(up: Command) -> Non
     assert not {child.pid for child in before} & {up.child(word).pid for word in words}
     assert kept(up.announced()) == {"mongo": True, "redis": True, "s3": True}
     assert status(up.announced()["SOCIAL_SANDBOX_URL"]) < http.client.BAD_REQUEST
+
+
+def test_a_server_that_died_of_a_full_disk_comes_back_by_itself_once_there_is_room(
+    tmp_path: Path, own: dict[str, str]
+) -> None:
+    others = {name: value for name, value in own.items() if name != "SOCIAL_MONGO_URL"}
+    with (
+        small_disk(tmp_path / "disk", megabytes=400) as disk,
+        running("servers", "--port", "0", "--no-sandbox", data=disk / "data", env=others) as command,
+    ):
+        announced = command.announced()
+        with mongo(announced) as client:
+            client.social.things.insert_one({"_id": "kept"})
+        filled(disk / "filler")
+
+        command.child("mongod").kill()
+        command.says("MongoDB cannot be started now (No space left on device)")
+        (disk / "filler").unlink()
+        command.says("MongoDB is back")
+
+        with mongo(announced) as client:
+            assert client.social.things.find_one() == {"_id": "kept"}
 
 
 def test_killed_servers_leave_nothing_running_and_lose_nothing(tmp_path: Path) -> None:

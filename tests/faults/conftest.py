@@ -18,6 +18,9 @@ from tests.servers.sandbox import Sandbox
 
 FULL = "FAULTS_FULL"  # set: the sizes that are run by hand
 ROWS = "FAULTS_ROWS"  # the rows to run, with commas between them; else all
+KILLS = "FAULTS_KILLS"  # so many SIGKILLs in the storm
+MINUTES = "FAULTS_MINUTES"  # the time after which the storm is over, however many there were
+PATIENCE = 6 * 3600  # seconds that a test of these sizes may take
 HERE = Path(__file__).parent
 
 
@@ -28,9 +31,8 @@ class Scenes(Protocol):
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """All of these are slow; with ROWS set only those of its rows are run. What is marked `by_hand` is run where it is
-    asked for: with FULL, or by its row."""
-    full = bool(os.environ.get(FULL))
+    """All of these are slow; with ROWS set only those of its rows are run. In large sizes they have all the time they
+    need."""
     wanted = {row for row in os.environ.get(ROWS, "").split(",") if row}
     chosen, others = [], []
     for item in items:
@@ -38,9 +40,10 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
             chosen.append(item)
             continue
         item.add_marker(pytest.mark.slow)
+        if os.environ.get(FULL) or os.environ.get(KILLS):
+            item.add_marker(pytest.mark.timeout(PATIENCE), append=False)
         marks = {row for mark in item.iter_markers("rows") for row in mark.args}
-        asked_for = bool(wanted & marks) or (not wanted and (full or not any(item.iter_markers("by_hand"))))
-        (chosen if asked_for else others).append(item)
+        (chosen if not wanted or wanted & marks else others).append(item)
     if others:
         config.hook.pytest_deselected(items=others)
         items[:] = chosen

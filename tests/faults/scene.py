@@ -31,6 +31,27 @@ BY_WIRE = ("mastodon", "x")  # whose server an account names by itself; Bluesky'
 NO_QUOTAS = {"SOCIAL_TEST_QUOTA_SCALE": "0"}
 
 
+class Resident(Person):
+    """Somebody who stays for longer than a sign-in lasts, and renews it as the web client does."""
+
+    def __init__(self, session: aiohttp.ClientSession, url: str) -> None:
+        super().__init__(session, url)
+        self._renewing = asyncio.Lock()
+
+    async def tried(self, method: str, path: str, **given: Any) -> tuple[int, Any]:
+        """One call, whatever comes of it; once more where the sign-in had run out."""
+        used = self.token
+        status, said = await super().tried(method, path, **given)
+        if status != 401 or used is None:
+            return status, said
+        async with self._renewing:
+            if self.token == used:
+                renewed, signed_in = await super().tried("POST", "/session/refresh")
+                assert renewed == 201, signed_in
+                self.token = signed_in["access_token"]
+        return await super().tried(method, path, **given)
+
+
 @dataclass(kw_only=True)
 class Scene:
     """One fault's world: nothing of it is shared with another test but the machine."""
@@ -70,10 +91,7 @@ class Scene:
 
     async def tried(self, method: str, path: str, **given: Any) -> tuple[int, Any]:
         """One call of the person's, whatever comes of it: status and decoded answer."""
-        headers = {"Social-Client": "tests", "Authorization": f"Bearer {self.person.token}"} | given.pop("headers", {})
-        url = f"{self.door.url}/api/v1{path}"
-        async with self.session.request(method, url, headers=headers, **given) as answer:
-            return answer.status, await answer.json(content_type=None)
+        return await self.person.tried(method, path, **given)
 
     async def connect(self, accounts: int, platforms: Sequence[str] = PLATFORMS) -> None:
         """Connects so many accounts on each platform."""
@@ -148,7 +166,7 @@ async def scene(
             door_folder.mkdir()
             door = stack.enter_context(Forked(settings, door_folder, SOCIAL_TASKS="api,live", **NO_QUOTAS))
             await asyncio.to_thread(door.start)
-            person = Person(session, door.url)
+            person = Resident(session, door.url)
             await person.set_up(settings.setup_token or "")
             db = client[settings.mongo_database]
             made = Scene(

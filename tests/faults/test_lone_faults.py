@@ -1,6 +1,7 @@
 """One publication that kills, an upload cut short, a crowd, and stray hints."""
 
 import asyncio
+import io
 import time
 from collections import Counter
 from collections.abc import Callable
@@ -13,12 +14,13 @@ from tests.faults.ledger import Figures, arrival
 from tests.faults.scene import PLATFORMS, soon
 from tests.faults.test_replies import publishing_calls
 from tests.faults.wire import Wire
-from tests.pictures import jpeg
+from tests.pictures import jpeg, large_gif
 
 Report = Callable[..., Figures]
 A_TENTH = 0.1  # of its quotas
 X_TAKES = 10  # posts of one person in a quarter of an hour: a tenth of what its sheet says
 QUARTER = 900  # seconds
+CHUNK = 1_000_000  # bytes of a file that X is given in one request
 NONCE = 401  # with it a Bluesky server hands out what the same call then proves itself by
 
 
@@ -65,6 +67,36 @@ async def test_killed_while_a_picture_is_handed_in_the_post_goes_out_once_and_wi
 
     report(await scene.concluded(1), bytes_sent=wire.towards - before)
     assert [len(each["media"]) for each in scene.ledger.live()] == [1, 1]
+
+
+@pytest.mark.rows("F6")
+@pytest.mark.parametrize("how", ["the process is killed", "the network is cut"])
+async def test_broken_off_between_two_chunks_an_upload_goes_on_with_the_next_and_the_post_goes_out_once(
+    how: str, stage: Scenes, wire: Wire, report: Report
+) -> None:
+    scene = await stage(sandbox_port=wire.port, platforms=("x",))
+    animation = large_gif()
+    media = await scene.person.upload(io.BytesIO(animation), "moving.gif")
+    before = wire.towards
+    wire.trouble(latency=0.03)
+    sender = scene.started()
+    await scene.plan("in chunks", media=[{"id": media["id"]}], at=soon(5))
+    while wire.towards - before < 1.5 * CHUNK:  # one is there, and a part of the next
+        await asyncio.sleep(0.005)
+    if how == "the process is killed":
+        sender.kill()
+        scene.started()
+    wire.reset()
+    wire.trouble()
+
+    figures = await scene.concluded(1)
+    resent = wire.towards - before - len(animation)
+    report(figures, bytes_resent=resent)
+    taken = [call["path"].rpartition("/")[2] for call in scene.sandbox.requests("POST") if call["status"] == 200]
+    assert taken.count("initialize") == 1
+    assert taken.count("append") == -(-len(animation) // CHUNK)
+    assert resent < CHUNK
+    assert [len(each["media"]) for each in scene.ledger.live()] == [1]
 
 
 @pytest.mark.rows("F41")

@@ -2,6 +2,7 @@
 
 import asyncio
 import itertools
+import math
 import os
 import random
 import time
@@ -13,11 +14,11 @@ import msgspec
 import pytest
 
 from social.settings import Settings
-from tests.faults.conftest import Scenes
+from tests.faults.conftest import KILLS, MINUTES, Scenes
 from tests.faults.ledger import Figures
 from tests.faults.scene import Json, Scene
 from tests.pictures import jpeg
-from tests.servers.product import Product
+from tests.servers.product import Away, Product
 
 # Where they die, and how many of a hundred that come by there do: each life is to get something done before its end.
 POINTS = {
@@ -34,7 +35,8 @@ OPEN = 75  # publications; with more of them nobody plans another
 TOGETHER = 4  # posts between two looks how many are open
 PLANNERS = 3
 SHORTEST, LONGEST = 1.5, 6.0  # seconds of a life that ends anywhere; of one at work whose point nobody comes by
-SEED, KILLS = "FAULTS_SEED", "FAULTS_KILLS"
+SEED = "FAULTS_SEED"
+TOLD_EVERY = 25  # deaths between two words of how far it is, for who runs thousands by hand
 Report = Callable[..., Figures]
 
 
@@ -60,7 +62,12 @@ class Mortal:
                 point = ANYWHERE
             assert self._product.process.returncode == -9, self._product.log.read_text()[-2000:]
             self._deaths[point] += 1
+            self._tell()
         self._product.start(ready=False)
+
+    def _tell(self) -> None:
+        if self._deaths.total() % TOLD_EVERY == 0:
+            print(f"{time.strftime('%H:%M:%S')} {self._deaths.total()} deaths", flush=True)
 
     async def _works(self, said: int) -> bool:
         """Waits until it has begun to work: its log tells, beyond the first `said` bytes. False if it died first."""
@@ -99,10 +106,12 @@ async def test_instances_killed_at_named_points_under_a_trickle_lose_double_and_
     def named() -> int:
         return deaths.total() - deaths[ANYWHERE]
 
-    def enough() -> bool:
-        return named() >= kills or trickling.done()
-
     began = time.monotonic()
+    over = began + 60 * (float(os.environ.get(MINUTES, "0")) or math.inf)
+
+    def enough() -> bool:
+        return named() >= kills or trickling.done() or time.monotonic() > over
+
     trickling = asyncio.create_task(trickle(scene, chance))
     try:
         await asyncio.gather(*(each.live(enough) for each in mortals))
@@ -117,8 +126,8 @@ async def test_instances_killed_at_named_points_under_a_trickle_lose_double_and_
     counted = await scene.ledger.counted(deaths.total())
     figures = report(counted, seed=seed, named=named(), kills_s=killed_in, recovery_s=recovery)
     assert figures.settled == figures.unknown - figures.parked
-    assert figures.settled > kills / 5, "the kills met hardly anything in the air"
-    assert kills < 200 or set(deaths) >= set(POINTS), "there are points that nobody came by"
+    assert figures.settled > named() / 5, "the kills met hardly anything in the air"
+    assert named() < 200 or set(deaths) >= set(POINTS), "there are points that nobody came by"
 
 
 async def trickle(scene: Scene, chance: random.Random) -> None:
@@ -132,6 +141,7 @@ async def trickle(scene: Scene, chance: random.Random) -> None:
                 await asyncio.sleep(0.2)
             parts = [f"{number}, continued"] if chance.random() < 0.25 else []
             media = [picture] if chance.random() < 0.2 else []
-            await scene.plan(f"post {number}", number % ACCOUNTS, parts=parts, media=media)
+            with suppress(Away):  # a machine that starts three instances a second may keep somebody waiting
+                await scene.plan(f"post {number}", number % ACCOUNTS, parts=parts, media=media)
 
     await asyncio.gather(*(plan() for _ in range(PLANNERS)))

@@ -12,12 +12,14 @@ from social.accounts.documents import Account
 from social.backing import Backing
 from social.backing.mongo import NOW
 from social.moments import now
-from social.publishing import arming, claims
+from social.posts.documents import Written
+from social.posts.when import at_the_instant
+from social.publishing import arming, claims, plan
 from social.publishing.documents import Publication
 from social.publishing.lanes import Lane
 from social.publishing.send import send_due
 from social.publishing.states import State
-from tests.publishing.conftest import Connect, Planned, of
+from tests.publishing.conftest import Connect, Planned, of, somebody
 from tests.servers.sandbox import Sandbox
 
 
@@ -143,3 +145,23 @@ async def test_the_first_account_of_every_workspace_comes_before_the_second_of_a
 
     whose = {each["account_id"]: each["workspace_id"] for each in waiting}
     assert [whose[account_id] for account_id in taken] == [crowd, first, second, crowd]
+
+
+@pytest.mark.rows("F41")
+async def test_beside_a_crowd_of_one_workspace_the_one_post_of_another_goes_out_among_the_first(
+    planned: Planned, connect: Connect, account: Account, backing: Backing, sandbox: Sandbox
+) -> None:
+    crowd = [account, *[await connect(f"friend{n}") for n in range(5)]]
+    for n in range(6):
+        await planned(f"crowd {n}", on=tuple(crowd))
+    bob = await somebody("Bob")
+    his = Written(text="the one", accounts=(str((await connect("bob", of=bob)).id),))
+    draft = await plan.create(bob, his, backing)
+    await plan.plan(bob, str(draft.id), draft.revision, at_the_instant(now(), "UTC"), backing)
+    with_little_room = dataclasses.replace(backing, room=asyncio.Semaphore(2), in_hand={})
+
+    await send_due(now() + timedelta(seconds=1), with_little_room)
+
+    sent = sandbox.texts()
+    assert len(sent) == len(crowd) * 6 + 1
+    assert sent.index("the one") < 2 * len(crowd)  # about when each of the others had its first

@@ -10,7 +10,7 @@ import time
 from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, BinaryIO, Self
 from urllib.parse import parse_qs, urlsplit
 
 import aiohttp
@@ -90,6 +90,10 @@ class Product:
         raise AssertionError(f"not ready within {READY_WITHIN} s: {self.log.read_text()[-2000:]}")
 
 
+class Away(AssertionError):
+    """The product has asked to be asked again in a moment; what was asked for may have happened."""
+
+
 class Person:
     """Somebody who uses the product through its API, as any client would."""
 
@@ -100,14 +104,21 @@ class Person:
 
     async def ask(self, method: str, path: str, *, expect: int | None = None, **given: Any) -> Any:
         """One call; its decoded answer. Fails the test with the problem's words unless the status is as expected."""
+        status, body = await self.tried(method, path, **given)
+        ok = status == expect if expect else status < 300
+        if status == 503 and not ok:
+            raise Away(f"{method} {path}: {body}")
+        assert ok, f"{method} {path}: {status} {body}"
+        return body
+
+    async def tried(self, method: str, path: str, **given: Any) -> tuple[int, Any]:
+        """One call, whatever comes of it: status and decoded answer."""
         headers = {"Social-Client": "tests", **given.pop("headers", {})}
         if self.token:
             headers["Authorization"] = f"Bearer {self.token}"
         async with self._session.request(method, self._url + path, headers=headers, **given) as answer:
-            body = await answer.json(content_type=None) if answer.content_length != 0 and answer.status != 204 else None
-            ok = answer.status == expect if expect else answer.status < 300
-            assert ok, f"{method} {path}: {answer.status} {body}"
-            return body
+            empty = answer.content_length == 0 or answer.status == 204
+            return answer.status, None if empty else await answer.json(content_type=None)
 
     async def set_up(self, token: str) -> Json:
         """Becomes the owner of a fresh instance."""
@@ -140,7 +151,7 @@ class Person:
         found: Json = await self.ask("POST", f"/connections/{platform}/answer", json=answer)
         return found
 
-    async def upload(self, picture: bytes, name: str = "picture.jpg") -> Json:
+    async def upload(self, picture: bytes | BinaryIO, name: str = "picture.jpg") -> Json:
         """A picture into the library."""
         media: Json = await self.ask("POST", "/media", params={"name": name}, data=picture)
         return media
