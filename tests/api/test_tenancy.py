@@ -96,6 +96,8 @@ REQUESTS: list[tuple[str, str, Json | None]] = [
     ("GET", "/accounts/{account_id}", None),
     ("DELETE", "/accounts/{account_id}", None),
     ("POST", "/accounts/{account_id}/readings", None),
+    ("GET", "/accounts/{account_id}/quotas", None),
+    ("PUT", "/accounts/{account_id}/quotas", {"quotas": []}),
     ("POST", "/connections/{found_id}/account", None),
     ("DELETE", "/connections/{found_id}", None),
     ("GET", "/media/{media_id}", None),
@@ -185,3 +187,6 @@ async def test_a_viewer_looks_on_and_an_author_keeps_to_their_own(
     own = await author.ask("POST", "/posts", expect=201, json={"text": "mine"})
     await author.ask("PUT", f"/posts/{own['id']}", expect=200, json={**edit, "text": "still mine"})
     await author.ask("DELETE", f"/accounts/{theirs['account_id']}", expect=403)
+    quotas = f"/accounts/{theirs['account_id']}/quotas"
+    assert [each["allowed"] for each in await viewer.ask("GET", quotas)] == [300, 300]
+    await author.ask("PUT", quotas, expect=403, json={"quotas": [{"name": "3 hours", "posts": 5}]})
