@@ -158,6 +158,16 @@ async def test_anothers_things_cannot_be_used_in_ones_own_post(theirs: Json, str
         assert problem["errors"][0]["code"] == "unknown"
 
 
+async def test_one_word_for_many_is_none_for_anothers(theirs: Json, stranger: Person, backing: Backing) -> None:
+    for path in ("/publications/attempts", "/publications/cancellations"):
+        before = await everything(backing)
+
+        (decided,) = await stranger.ask("POST", path, json={"ids": [theirs["publication_id"]]})
+
+        assert (decided["outcome"], decided["kind"], decided["publication"]) == ("refused", "not-found", None)
+        assert await everything(backing) == before
+
+
 async def test_lists_show_ones_own_alone(theirs: Json, stranger: Person) -> None:
     for path in ("/accounts", "/media", "/posts", "/publications"):
         assert (await stranger.ask("GET", path))["items"] == []
