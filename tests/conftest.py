@@ -37,6 +37,7 @@ monitoring.register(COMMANDS)  # before any client is made, or it hears nothing
 def commands() -> Iterator[Commands]:
     """Every shape of query that is made until the test ends."""
     COMMANDS.seen.clear()
+    COMMANDS.asked = 0
     COMMANDS.listening = True
     yield COMMANDS
     COMMANDS.listening = False
