@@ -27,7 +27,7 @@ from tests.servers import Servers, running_servers
 from tests.servers.commands import Commands
 from tests.servers.product import Person
 from tests.servers.sandbox import Sandbox
-from tests.spread import Spread
+from tests.spread import Spread, wanted
 
 COMMANDS = Commands()
 monitoring.register(COMMANDS)  # before any client is made, or it hears nothing
@@ -37,6 +37,7 @@ monitoring.register(COMMANDS)  # before any client is made, or it hears nothing
 def commands() -> Iterator[Commands]:
     """Every shape of query that is made until the test ends."""
     COMMANDS.seen.clear()
+    COMMANDS.asked = 0
     COMMANDS.listening = True
     yield COMMANDS
     COMMANDS.listening = False
@@ -46,6 +47,12 @@ def commands() -> Iterator[Commands]:
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> Spread | None:
     """With `--dist loadfile`, as pyproject.toml has it."""
     return Spread(config, log) if config.getoption("dist") == "loadfile" else None
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers() -> int | None:
+    """With `-n auto`, as pyproject.toml has it."""
+    return wanted()
 
 
 @pytest.hookimpl(wrapper=True)

@@ -56,6 +56,21 @@ class Refreshing(msgspec.Struct, frozen=True, kw_only=True):
     failed: bool = False
 
 
+class OwnQuota(msgspec.Struct, frozen=True, kw_only=True):
+    """How many posts a person lets an account send in one of its platform's windows, and who said so."""
+
+    posts: int
+    by: str
+    at: datetime
+
+
+class ToldQuota(msgspec.Struct, frozen=True, kw_only=True):
+    """How many posts the platform itself says that this account may send in one of its windows."""
+
+    posts: int
+    at: datetime
+
+
 class Account(OfWorkspace):
     """One account on one server of one platform, connected to one workspace. Its secrets open for it alone."""
 
@@ -80,6 +95,8 @@ class Account(OfWorkspace):
     scopes: list[str] = Field(default_factory=list)
     limits: Annotated[Limits | None, stored(Limits | None)] = None  # where its server's differ from the platform's
     limits_read_at: datetime
+    own_quotas: Annotated[dict[str, OwnQuota], stored(dict[str, OwnQuota])] = Field(default_factory=dict)  # by name
+    told_quotas: Annotated[dict[str, ToldQuota], stored(dict[str, ToldQuota])] = Field(default_factory=dict)
     state: AccountState = "connected"
     reason: Annotated[Reason | None, stored(Reason | None)] = None
     connected_at: datetime
@@ -101,6 +118,14 @@ class Account(OfWorkspace):
     def place(self, field: str) -> str:
         """Where a secret of this account belongs: a sealed value moved to another row or field does not open."""
         return f"{self.workspace_id}:{self.id}:{field}"
+
+    @property
+    def allowed(self) -> tuple[tuple[str, int], ...]:
+        """How many posts it may send in windows of these names, where that is not what its platform usually allows."""
+        if not self.own_quotas and not self.told_quotas:
+            return ()
+        told = {name: each.posts for name, each in self.told_quotas.items()}
+        return tuple((told | {name: each.posts for name, each in self.own_quotas.items()}).items())
 
     def opened_token(self, vault: Vault) -> Token | None:
         """The token in the clear. Call it only where it is used at once."""

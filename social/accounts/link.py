@@ -123,6 +123,7 @@ async def _linked(caller: Caller, id: PydanticObjectId, backing: Backing) -> Acc
             await account.insert(session=session)
         else:
             account = account_of(found, caller, before.id, backing)
+            account.own_quotas = before.own_quotas
             await account.replace(session=session)
         row = Row.about(workspace_id=account.workspace_id, type="account.connected", data={"id": str(account.id)})
         await announce([row], session)

@@ -10,6 +10,7 @@ import structlog
 
 from social.accounts.documents import Account
 from social.accounts.link import give_back_forgotten
+from social.accounts.quotas import lapsed
 from social.accounts.tokens import as_account, changed, mark_disconnected
 from social.backing import Backing
 from social.backing.mongo import as_bson
@@ -83,14 +84,15 @@ async def _keep(account: Account, identity: Identity, backing: Backing) -> None:
     news = {name: value for name, value in read.items() if getattr(account, name) != value}
     if identity.id != account.remote_id:
         return
-    if not news:
+    old = {f"told_quotas.{name}": "" for name in lapsed(account)}
+    if not news and not old:
         await _looked(account)
         return
     if "limits" in news:
         news["limits"] = as_bson(identity.limits) if identity.limits else None
 
     async def body(session: Any) -> None:
-        written = {"$set": news | {"limits_read_at": now(), "updated_at": now()}}
+        written = {"$set": news | {"limits_read_at": now(), "updated_at": now()}} | ({"$unset": old} if old else {})
         await Account.get_pymongo_collection().update_one({"_id": account.id}, written, session=session)
         await announce([changed(account)], session)
 

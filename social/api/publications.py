@@ -24,7 +24,7 @@ from social.people.documents import User
 from social.people.roles import Caller
 from social.platforms.contract import Evidence
 from social.posts.when import Plan, at_the_instant, on_the_wall
-from social.publishing import single, turns
+from social.publishing import several, single, turns
 from social.publishing.attempts import Attempt
 from social.publishing.documents import Publication
 from social.publishing.shown import PublicationOut, shown
@@ -62,6 +62,23 @@ class VerdictIn(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
 
     went_out: bool
     url: Annotated[str, Meta(max_length=2000, pattern="^https?://")] | None = None
+
+
+class SeveralIn(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
+    """The publications that one word is for."""
+
+    ids: Annotated[list[Annotated[str, Meta(max_length=24)]], Meta(min_length=1, max_length=several.MOST)]
+
+
+class DecidedOut(msgspec.Struct, kw_only=True):
+    """What came of one of several: it was `done`, it was so `already`, or it was `refused`; then `text` says why, and
+    `kind` is that of the problem it alone would have been. As it is now, if it is there."""
+
+    id: str
+    outcome: several.Outcome
+    kind: str | None
+    text: str | None
+    publication: PublicationOut | None
 
 
 class AttemptOut(msgspec.Struct, kw_only=True):
@@ -120,6 +137,21 @@ class PublicationController(Controller):
         )
         out = await all_shown(caller, found[:limit], backing)
         return page(found, limit, lambda each: (each.due_at, each.id), out)
+
+    @post("/attempts", summary="Send several now", guards=[needs("author")], status_code=HTTP_202_ACCEPTED)
+    async def all_again(
+        self, data: JSONBody[SeveralIn], caller: NamedDependency[Caller], backing: NamedDependency[Backing]
+    ) -> list[DecidedOut]:
+        """As "try again now" for each, in one call: what came of each, in the order asked for. On one account the
+        earliest due goes out at once and the others follow one by one. To ask twice changes nothing."""
+        return await _decided(caller, await several.send_now(caller, data.ids, backing), backing)
+
+    @post("/cancellations", summary="Cancel several", guards=[needs("author")], status_code=HTTP_200_OK)
+    async def all_cancelled(
+        self, data: JSONBody[SeveralIn], caller: NamedDependency[Caller], backing: NamedDependency[Backing]
+    ) -> list[DecidedOut]:
+        """As "cancel one" for each, in one call: what came of each, in the order asked for."""
+        return await _decided(caller, await several.cancel(caller, data.ids, backing), backing)
 
     @get("/{publication_id:str}", summary="One publication and its attempts", guards=[needs("viewer")])
     async def read(
@@ -195,6 +227,21 @@ async def all_shown(caller: Caller, publications: list[Publication], backing: Ba
     return [
         shown(each, pictures.get(each.first_media()), present=present, times=times, before=before.get(each.id, 0))
         for each in publications
+    ]
+
+
+async def _decided(caller: Caller, decided: list[several.Decided], backing: Backing) -> list[DecidedOut]:
+    shown = await all_shown(caller, [each.publication for each in decided if each.publication], backing)
+    by_id = {each.id: each for each in shown}
+    return [
+        DecidedOut(
+            id=each.id,
+            outcome=each.outcome,
+            kind=each.refusal.kind if each.refusal else None,
+            text=each.refusal.sentence if each.refusal else None,
+            publication=by_id.get(each.id),
+        )
+        for each in decided
     ]
 
 

@@ -35,6 +35,7 @@ from social.api.people import PeopleController
 from social.api.posts import PostController
 from social.api.problems import HANDLERS
 from social.api.publications import PublicationController
+from social.api.quotas import QuotaController
 from social.api.repeats import Repeats
 from social.api.sessions import SessionController
 from social.api.uploads import ImportController, UploadController
@@ -55,6 +56,7 @@ CONTROLLERS: Sequence[ControllerRouterHandler] = (  # everything under /api/v1
     PlatformController,
     ConnectionController,
     AccountController,
+    QuotaController,
     MediaController,
     LibraryController,
     UploadController,

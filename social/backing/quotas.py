@@ -15,7 +15,7 @@ import msgspec
 from redis.asyncio import Redis
 from redis.exceptions import NoScriptError
 
-from social.backing.quotas_here import Here
+from social.backing.quotas_here import Here, taken
 from social.backing.redis import GONE
 from social.moments import steady
 
@@ -23,6 +23,7 @@ T = TypeVar("T")
 PATIENCE = 0.15  # seconds for Redis to answer; a batch waits no longer
 LOOPS = 5  # turns of the event loop that an answer needs from the socket to us
 WELL = 0.25
+HOUR = 3600.0
 OWED = 10_000  # windows of which it is remembered what was taken without Redis
 REST = 1.0  # seconds for which it is not asked again after it did not
 PARTS = 100  # a window with a higher limit counts in hundredths of its length
@@ -124,6 +125,7 @@ class Quotas:
         self.here = Here()
         # Windows that a platform closed: until when by our steady clock, and how many were refused for it here.
         self._closed: dict[str, tuple[int, int]] = {}
+        self._most: dict[tuple[Any, str], tuple[int, float]] = {}  # what a platform said of a whole window, until when
         self._owed: dict[Window, tuple[int, int]] = {}  # what was taken here alone: how many, and until when it counts
         self._well: dict[str, float] = {}  # when it was last told that a breaker's platform answers
         self._away_until = 0.0
@@ -175,6 +177,31 @@ class Quotas:
             found = self.here.open_breakers(index)
         names = (key.decode() if isinstance(key, bytes) else key for key in found)
         return tuple(name.removeprefix(f"{prefix}b:") for name in names)
+
+    async def used(self, redis: Redis, prefix: str, windows: Sequence[Window]) -> list[int]:
+        """How much of each of `windows` is taken at the moment, as far as Redis knows; without Redis, this process."""
+        keys = [f"{prefix}w:{window.key}" for window in windows]
+        try:
+            async with redis.pipeline(transaction=False) as asking:
+                asking.mget(keys)
+                asking.time()
+                answer: Any = await self._patiently(asking.execute())
+        except GONE:
+            return self.here.used(keys, round(steady() * 1000))
+        stored, (seconds, micros) = answer
+        at = seconds * 1000 + micros // 1000
+        return [taken(msgspec.msgpack.decode(each, type=list[int]), at) if each else 0 for each in stored]
+
+    def news(self, whose: Any, window: str, most: int) -> bool:
+        """Whether it is worth keeping that the platform says `most` of an account's window of that name: not what was
+        heard here within the hour already."""
+        known, until = self._most.get((whose, window), (0, 0.0))
+        if known == most and steady() < until:
+            return False
+        if len(self._most) >= OWED:
+            self._most.clear()
+        self._most[whose, window] = most, steady() + HOUR
+        return True
 
     def _worth_telling(self, health: Health) -> bool:
         """That a platform answers is known from one answer in a quarter of a second, unless there was trouble since."""
@@ -238,6 +265,8 @@ class Quotas:
             if found is None:
                 found = places[window.key] = len(windows)
                 windows.append(window)
+            elif window.most < windows[found].most:  # two workspaces say differently of one account
+                windows[found] = window
             return found
 
         asked = [

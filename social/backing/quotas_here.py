@@ -24,9 +24,18 @@ class Here:
         ours = index.removesuffix("open")
         return [key for key, (_, b) in self._breakers.items() if key.startswith(ours) and b["phase"] != "shut"]
 
+    def used(self, keys: list[str], now: int) -> list[int]:
+        """How much is taken of the windows at `keys`."""
+        return [taken(self._windows.get(key, (0, []))[1], now) for key in keys]
+
     def _forget(self, now: int) -> None:
         self._windows = {key: kept for key, kept in self._windows.items() if kept[0] > now}
         self._breakers = {key: kept for key, kept in self._breakers.items() if kept[0] > now}
+
+
+def taken(stored: list[int], now: int) -> int:
+    """How much of a window is taken at the instant `now`, by what is stored of it."""
+    return sum(many for gone, many in zip(stored[5::2], stored[6::2], strict=True) if gone > now)
 
 
 class _Window:

@@ -3,6 +3,7 @@
 import os
 import signal
 from asyncio.subprocess import Process
+from contextlib import suppress
 from pathlib import Path
 
 import social
@@ -14,5 +15,6 @@ ENVIRONMENT = {"PATH": os.defpath, "LC_ALL": "C.UTF-8", "MALLOC_ARENA_MAX": "2"}
 async def ended(process: Process) -> None:
     """Ends whatever is left of it, children of its own too."""
     if process.returncode is None:
-        os.killpg(process.pid, signal.SIGKILL)
+        with suppress(ProcessLookupError):  # it has ended, and nobody has told us yet
+            os.killpg(process.pid, signal.SIGKILL)
         await process.wait()

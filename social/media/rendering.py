@@ -47,7 +47,7 @@ async def rendered(plan: Plan, probe: Probe, source: IO[bytes], target: IO[bytes
 
     Invalid, in words, if that cannot be; Unavailable if the disk has no room. Ends its children when it is cancelled.
     """
-    await asyncio.to_thread(_check_room, plan, probe)
+    await asyncio.to_thread(check_room, room_needed(plan, probe))
     if plan.step(Picture) is not None:
         await _picture(plan, source, target)
     else:
@@ -63,8 +63,9 @@ def room_needed(plan: Plan, probe: Probe) -> int:
     return min(plan.bytes, 4 * probe.bytes + ROOM_MORE)
 
 
-def _check_room(plan: Plan, probe: Probe) -> None:
-    if shutil.disk_usage(tempfile.gettempdir()).free < room_needed(plan, probe) + ROOM_KEPT:
+def check_room(needed: int) -> None:
+    """Unavailable if the disk has no room for so many bytes more; some of it is left to others."""
+    if shutil.disk_usage(tempfile.gettempdir()).free < needed + ROOM_KEPT:
         raise Unavailable(NO_ROOM, retry_after=60)
 
 

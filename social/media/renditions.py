@@ -25,7 +25,7 @@ from social.backing.mongo import BSON_ENCODERS, as_bson, stored
 from social.errors import Invalid, NotFound, Unavailable
 from social.files import Probe
 from social.media.plans import Plan
-from social.media.rendering import rendered
+from social.media.rendering import check_room, rendered, room_needed
 from social.moments import now
 from social.outbox.bus import Bus
 from social.people.workspaces import OfWorkspace
@@ -117,7 +117,9 @@ class Rendition(OfWorkspace):
         )
         rendition: Rendition = cls.model_validate(found)
         if rendition.state == "failed":
-            anew = {"state": "wanted", "next_at": at, "tries": 0, "sentence": ""}
+            # The file it was to be made of may be gone: this one is the same, and there.
+            whose = {"media_id": ObjectId(wanted.media_id), "source_key": wanted.key}
+            anew = whose | {"state": "wanted", "next_at": at, "tries": 0, "sentence": ""}
             await renditions.update_one(same | {"state": "failed"}, {"$set": anew})
         return rendition
 
@@ -233,6 +235,8 @@ async def _stored(rendition: Rendition, backing: Backing) -> Probe:
     """Fetches the file, converts it and puts what comes of it into the bucket."""
     if rendition.source.bytes > LARGEST_SOURCE:
         raise Invalid(TOO_LARGE, code="too-large")
+    both = rendition.source.bytes + room_needed(rendition.plan, rendition.source)
+    await asyncio.to_thread(check_room, both)  # before the file is fetched: a database may live on the same disk
     ticks = _Ticks(rendition, backing)
     with ExitStack() as files:
         source, target = [files.enter_context(await asyncio.to_thread(_nameless)) for _ in range(2)]

@@ -107,8 +107,9 @@ class Upload(OfWorkspace):
     @classmethod
     async def left_off(cls, at: datetime, *, most: int) -> list["Upload"]:
         """Those of all workspaces that are fetched from an address, and that nobody is at."""
-        waiting = await cls.find({"source": {"$type": "string"}, "problem": None}).limit(most).to_list()
-        return [each for each in waiting if each.finisher is None or each.finisher.until <= at]
+        waiting = {"source": {"$type": "string"}, "problem": None}
+        free = {"$or": [{"finisher": None}, {"finisher.until": {"$lte": at}}]}
+        return await cls.find(waiting, free).limit(most).to_list()
 
     async def fetched(self, token: str, **found: Any) -> bool:
         """Notes what has been found out while it is fetched, and goes on with it; False if it was given up, or another

@@ -91,17 +91,25 @@ def reset_at(headers: Mapping[str, str], at: datetime) -> datetime:
 def told(headers: Mapping[str, str], windows: Iterable[Quota], at: datetime) -> tuple[Told, ...]:
     """What an answer's headers (their names in lower case) say of those of `windows` that they tell of. Never raises.
 
-    A reset that is missing, past or too far away says nothing.
+    A reset that is missing, past or too far away says nothing. Of several windows that one header tells of it means the
+    one whose seconds its "-policy" names ("5000;w=3600"), or, without, the first.
     """
-    heard = []
+    heard: list[Told] = []
+    said: set[str] = set()
     for window in windows:
-        left = headers.get(f"{window.headers}-remaining", "") if window.headers else ""
-        if not (left.isascii() and left.isdigit() and len(left) < 10):
+        left = _number(headers.get(f"{window.headers}-remaining", "")) if window.headers else None
+        if window.headers is None or left is None:
             continue
+        policy = _seconds_of(headers.get(f"{window.headers}-policy", ""))
+        if window.headers in said if policy is None else policy != window.seconds:
+            continue
+        said.add(window.headers)
         server = _date(headers.get("date", "")) or at
         wait = _seconds(headers.get(f"{window.headers}-reset", ""), server)
         if wait is not None and timedelta() < wait <= QUOTA_MOST:
-            heard.append(Told(window.name, int(left) // window.cost, wait.total_seconds()))
+            most = _number(headers.get(f"{window.headers}-limit", "")) if window.exact or policy else None
+            posts = most // window.cost if most else None
+            heard.append(Told(window.name, left // window.cost, wait.total_seconds(), posts or None))
     return tuple(heard)
 
 
@@ -125,6 +133,16 @@ def _texts(word: Any) -> Iterator[str]:
             inner = word.get(name)
             if not isinstance(inner, dict):
                 yield from _texts(inner)
+
+
+def _number(text: str) -> int | None:
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 10 else None
+
+
+def _seconds_of(policy: str) -> int | None:
+    """The length of the one window that a policy ("5000;w=3600") is about; None if it is none, or of several."""
+    named = [_number(part.strip().removeprefix("w=")) for part in policy.split(";")[1:] if part.strip()[:2] == "w="]
+    return named[0] if len(named) == 1 and "," not in policy else None
 
 
 def _spent(headers: Mapping[str, str], server: datetime) -> timedelta | None:

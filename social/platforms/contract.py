@@ -66,7 +66,8 @@ class Quota(msgspec.Struct, frozen=True, kw_only=True):
     seconds: int
     per: Literal["account", "app", "server"] = "account"
     cost: int = 1
-    headers: str | None = None  # what comes before "-remaining" and "-reset", where answers tell of it
+    headers: str | None = None  # what comes before "-remaining", "-reset" and "-limit", where answers tell of it
+    exact: bool = False  # "-limit" there is this one's, whatever no "-policy" beside it says
 
     @property
     def posts(self) -> int:
@@ -75,11 +76,13 @@ class Quota(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Told(msgspec.Struct, frozen=True):
-    """What an answer said of the platform's quota of that name: `posts` are left for the next `wait` seconds."""
+    """What an answer said of the platform's quota of that name: `posts` are left for the next `wait` seconds, of `most`
+    that it allows in all, where the answer says that surely of this one."""
 
     quota: str
     posts: int
     wait: float
+    most: int | None = None
 
 
 class MediaItem(msgspec.Struct, frozen=True, kw_only=True):

@@ -405,6 +405,7 @@ def sending(publication: InHand, lane: HeldLane) -> Sending:
         publication.realm,
         account.origin if account else "",
         account.remote_id if account else "",
+        account.allowed if account else (),
     )
 
 

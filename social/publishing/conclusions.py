@@ -66,11 +66,12 @@ async def concluded_together(conclusions: Sequence[Conclusion]) -> list[InHand] 
 
 def _all_online(conclusions: Sequence[Conclusion]) -> UpdateMany:
     """The write for those that are online as a whole: they differ in their receipts and in when those came. The claim's
-    token alone says that they are as they were."""
+    token alone says that they are as they were. What a platform said is data: "$token" in an id is no field of ours."""
     ids = [each.publication.id for each in conclusions]
     alike = {name: value for name, value in conclusions[0].changes.items() if name not in DIFFERENT}
+    its_place = {"$indexOfArray": [ids, "$_id"]}
     differing = {
-        name: {"$arrayElemAt": [[each.changes[name] for each in conclusions], {"$indexOfArray": [ids, "$_id"]}]}
+        name: {"$arrayElemAt": [{"$literal": [each.changes[name] for each in conclusions]}, its_place]}
         for name in DIFFERENT
     }
     condition = {"_id": {"$in": ids}, "token": conclusions[0].publication.token, "state": State.SENDING}

@@ -184,12 +184,6 @@ class Publication(Facts, OfWorkspace):
         )
 
     @classmethod
-    async def on_account(cls, account_id: PydanticObjectId | None, states: Sequence[State]) -> list["Publication"]:
-        """The publications of one account (it belongs to one workspace) in `states`."""
-        there = cls.engine().find({"account_id": account_id} | in_states(states, OPEN))
-        return [cls._certain(found) async for found in there]
-
-    @classmethod
     async def page(
         cls,
         caller: Caller,

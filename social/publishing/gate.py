@@ -8,10 +8,13 @@ windows and breakers through Redis; without Redis each goes on with its own.
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import timedelta
 from functools import lru_cache
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol, TypeAlias
 
 import structlog
+from pymongo.errors import PyMongoError
 
+from social.accounts.documents import Account
+from social.accounts.quotas import News, keep_told
 from social.backing import Backing
 from social.backing.quotas import Answer, Health, Take, Window
 from social.backing.quotas import Told as Learned
@@ -23,6 +26,8 @@ from social.platforms.contract import Platform, Quota, Realm, Receipt, Told
 
 log = structlog.get_logger()
 KNOWN = 5_000  # windows that a process remembers
+Whose: TypeAlias = tuple[str, str, str, str]  # realm, platform, origin and the account there
+Windows: TypeAlias = tuple[Window, ...]
 # What a RetryLater is called where the platform itself is in trouble, and not this post, this login or our own storage.
 TROUBLE = frozenset({"unreachable", "no-answer", "trouble", "unclear", "redirected"})
 
@@ -54,6 +59,10 @@ class Sendable(Protocol):
     def remote_account(self) -> str:
         """The platform's id of the account: two workspaces with the same one share what it may."""
 
+    @property
+    def allowed(self) -> tuple[tuple[str, int], ...]:
+        """How many posts the account may send in windows of these names, where that is not the usual (`Account`)."""
+
 
 class Sending(NamedTuple):
     """A Sendable, for who has none at hand."""
@@ -64,6 +73,7 @@ class Sending(NamedTuple):
     realm: Realm
     origin: str
     remote_account: str
+    allowed: tuple[tuple[str, int], ...] = ()
 
 
 class Attempted(NamedTuple):
@@ -72,6 +82,14 @@ class Attempted(NamedTuple):
     sent: Sendable
     outcome: Receipt | PlatformError
     told: tuple[Told, ...] = ()
+
+
+class Standing(NamedTuple):
+    """One of the windows of an account's platform, how many posts this account may send in it, and how many it did."""
+
+    quota: Quota
+    window: Window
+    used: int
 
 
 class OpenBreaker(NamedTuple):
@@ -116,12 +134,27 @@ async def learnt(attempts: Sequence[Attempted], backing: Backing) -> None:
     """Tells the gate what came of attempts, so that it knows what platforms know, and whether they work.
 
     A window of which little is left by the platform's own count is counted so from now on, by all instances; one that
-    is spent is closed until the platform opens it. Waits for Redis 150 ms at most, and never raises for it.
+    is spent is closed until the platform opens it. Waits for Redis 150 ms at most, and never raises for it, nor for
+    Mongo, where it keeps how much an account may by its platform's word, if that is another figure than was known.
     """
     told = list(_learned(attempts, backing))
     health = list(_health(attempts))
     if told or health:
         _tell(await backing.quotas.ask(backing.redis, prefix(backing), told=told, health=health))
+    if news := list(_news(attempts, backing)):
+        try:
+            await keep_told(news)
+        except PyMongoError as error:  # the next answer says it again
+            log.info("quotas.not_kept", error=type(error).__name__)
+
+
+async def standing(account: Account, backing: Backing) -> list[Standing]:
+    """Where `account` stands in each window that its posts are counted in, in the order its platform declares them."""
+    declared = PLATFORMS[account.platform].windows
+    whose = (account.realm, account.platform, account.origin, account.remote_id)
+    windows = _of(declared, whose, backing.settings.quota_scale or 1, account.allowed)
+    used = await backing.quotas.used(backing.redis, prefix(backing), windows)
+    return [Standing(*each) for each in zip(declared, windows, used, strict=True)]
 
 
 async def open_breakers(backing: Backing) -> list[OpenBreaker]:
@@ -135,18 +168,27 @@ def prefix(backing: Backing) -> str:
     return f"social:{backing.settings.mongo_database}:gate:"
 
 
-def _windows(one: Sendable, backing: Backing) -> tuple[Window, ...]:
+def _windows(one: Sendable, backing: Backing) -> Windows:
     """All that a post of `one` is counted in, in the order its platform declares them."""
     scale, declared = backing.settings.quota_scale, PLATFORMS[one.platform].windows
     whose = (one.realm, one.platform, one.origin, one.remote_account)
-    return tuple(_window(quota, whose, scale) for quota in declared) if scale else ()
+    return _of(declared, whose, scale, one.allowed) if scale else ()
+
+
+def _of(declared: tuple[Quota, ...], whose: Whose, scale: float, allowed: tuple[tuple[str, int], ...]) -> Windows:
+    if not allowed:
+        return tuple(_window(quota, whose, scale) for quota in declared)
+    own = dict(allowed)
+    return tuple(_window(quota, whose, scale, own.get(quota.name)) for quota in declared)
 
 
 @lru_cache(maxsize=KNOWN)
-def _window(quota: Quota, whose: tuple[str, str, str, str], scale: float) -> Window:
+def _window(quota: Quota, whose: Whose, scale: float, own: int | None = None) -> Window:
+    """`own`: how many posts the account itself may send in it; what several share is not an account's to say."""
     parts = {"account": 4, "server": 3, "app": 2}[quota.per]
     key = " ".join((quota.name.replace(" ", "-"), *whose[:parts]))
-    return Window(key, max(1, round(quota.posts * scale)), quota.seconds * 1000)
+    usual = max(1, round(quota.posts * scale))
+    return Window(key, own if own and quota.per == "account" else usual, quota.seconds * 1000)
 
 
 def _words(window: Window, one: Sendable, backing: Backing) -> str:
@@ -186,6 +228,20 @@ def _said(attempt: Attempted, windows: Mapping[str, Window], platform: Platform)
     spent = [(window, 0, max(wait, seconds)) for window, posts, seconds in heard if posts < 1]
     mine = [windows[quota.name] for quota in platform.windows if quota.per == "account" and quota.name in windows]
     return spent or [(window, 0, wait) for window in mine[:1]]
+
+
+def _news(attempts: Iterable[Attempted], backing: Backing) -> Iterable[News]:
+    """What answers said of how much an account may in all, where that is another figure than was known."""
+    for attempt in attempts:
+        for told in attempt.told:
+            if told.most is None:
+                continue
+            sent = attempt.sent
+            quotas = PLATFORMS[sent.platform].windows
+            quota = next((each for each in quotas if each.name == told.quota and each.per == "account"), None)
+            usual = quota is not None and told.most == quota.posts and told.quota not in dict(sent.allowed)
+            if quota is not None and not usual and backing.quotas.news(sent.account_id, told.quota, told.most):
+                yield News(sent.account_id, told.quota, told.most)
 
 
 def _health(attempts: Iterable[Attempted]) -> Iterable[Health]:

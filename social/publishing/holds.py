@@ -8,36 +8,33 @@ batches, and so does whatever comes to them later; until it is held itself, it w
 import asyncio
 from collections.abc import Sequence
 from datetime import datetime, timedelta
-from functools import partial
-from typing import Any, Literal
+from typing import Literal
 
 import msgspec
 import structlog
 from beanie import PydanticObjectId
 from bson import ObjectId
 from pydantic import Field
-from pymongo import IndexModel, UpdateOne
+from pymongo import IndexModel
 from pymongo.asynchronous.client_session import AsyncClientSession
 
 from social.accounts.documents import Account
 from social.backing import Backing
-from social.backing.mongo import BSON_ENCODERS, as_bson, insist
+from social.backing.mongo import BSON_ENCODERS, as_bson
 from social.errors import Conflict, Invalid, Wrong
 from social.outbox.documents import FIRST_ID, Announcement, Row, announce
 from social.people.roles import Caller
 from social.people.workspaces import OfWorkspace
 from social.platforms import PLATFORMS
 from social.publishing.documents import Publication, in_states
-from social.publishing.facts import EPOCH, FREE, InHand, Json
+from social.publishing.facts import EPOCH, Json
+from social.publishing.keeping import TOGETHER, keep_back, let_go, tell
 from social.publishing.lanes import Lane
-from social.publishing.shown import row
-from social.publishing.states import BEFORE_SENDING, OPEN, PARTLY, TAKEN, Reason, State
-from social.publishing.tellings import Telling
+from social.publishing.states import OPEN, PARTLY, TAKEN, Reason, State
 
 log = structlog.get_logger()
 Scope = Literal["workspace", "platform", "account"]
 CODE = "hold"  # of the reason of what is held so
-TOGETHER = 500  # publications in one write
 HELD: Json = {"holds": {"$gt": FIRST_ID}, "holds.0": {"$exists": True}}  # of a lane; both are what its index wants
 LOOK = 0.05  # seconds between two looks whether what was going out has gone
 LATE = "Its time passed while everything was held. Send it now, or cancel it."
@@ -63,12 +60,12 @@ class Hold(OfWorkspace):
         bson_encoders = BSON_ENCODERS
         indexes = (IndexModel([("workspace_id", 1), ("_id", 1)]),)
 
-    def covers(self, account: Account) -> bool:
-        """Whether it is on `account`, which is of the same workspace."""
+    def covers(self, account_id: ObjectId | None, platform: str) -> bool:
+        """Whether it is on that account of that platform, which is of the same workspace."""
         return {
             "workspace": True,
-            "platform": self.platform == account.platform,
-            "account": self.account_id == account.id,
+            "platform": self.platform == platform,
+            "account": self.account_id == account_id,
         }[self.scope]
 
 
@@ -135,8 +132,8 @@ async def resume(caller: Caller, hold_id: str, backing: Backing) -> Resumed:
 async def keep_holding(backing: Backing) -> None:
     """Holds what came to held accounts since: planned, tried again or connected while the hold was on. Mends what a
     process that died while it held or resumed has left half done."""
-    for made in await Hold.find({}).to_list():
-        await _mark(await _covered(made), made.id)
+    for hold_id, accounts in (await _unmarked(await Hold.find({}).to_list())).items():
+        await _mark(accounts, hold_id)
     marked = await Lane.engine().distinct("holds", HELD)
     if not marked:
         return
@@ -155,7 +152,7 @@ async def hold_new(workspace_id: ObjectId, accounts: Sequence[Account], session:
     """Marks the lanes of accounts that may have been connected while a hold was on, in the transaction that is about to
     plan something on them."""
     for made in await Hold.find({"workspace_id": workspace_id}, session=session).to_list():
-        covered = [each.id for each in accounts if made.covers(each)]
+        covered = [each.id for each in accounts if made.covers(each.id, each.platform)]
         await Lane.engine().update_many(
             {"_id": {"$in": covered}, "holds": {"$ne": made.id}}, {"$addToSet": {"holds": made.id}}, session=session
         )
@@ -198,6 +195,29 @@ async def _covered(made: Hold) -> list[ObjectId]:
     return [found["_id"] async for found in Account.get_pymongo_collection().find(of_it, {"_id": 1})]
 
 
+async def _unmarked(made: Sequence[Hold]) -> dict[ObjectId, list[ObjectId]]:
+    """By the id of each hold, the accounts that it is on and whose lanes do not say so, most likely none. In three
+    queries however many there are, for every instance asks with every tick."""
+    if not made:
+        return {}
+    marks = {lane["_id"]: lane["holds"] async for lane in Lane.engine().find(HELD, {"holds": 1})}
+    of_whole = {each.workspace_id for each in made if each.account_id is None}
+    there: dict[ObjectId, list[tuple[ObjectId, str]]] = {}
+    found = Account.get_pymongo_collection().find(
+        {"workspace_id": {"$in": list(of_whole)}}, {"workspace_id": 1, "platform": 1}
+    )
+    async for each in found:
+        there.setdefault(each["workspace_id"], []).append((each["_id"], each["platform"]))
+    covered = {
+        each.id: [each.account_id]
+        if each.account_id is not None
+        else [id for id, platform in there.get(each.workspace_id, ()) if each.covers(id, platform)]
+        for each in made
+    }
+    lacking = {hold: [id for id in accounts if hold not in marks.get(id, ())] for hold, accounts in covered.items()}
+    return {hold: accounts for hold, accounts in lacking.items() if accounts}
+
+
 async def _mark(accounts: Sequence[ObjectId], hold_id: ObjectId) -> None:
     """Nobody can take the lanes from here on, and nobody who has one keeps it."""
     await Lane.exist(accounts)
@@ -210,18 +230,7 @@ async def _mark(accounts: Sequence[ObjectId], hold_id: ObjectId) -> None:
 async def _keep(accounts: Sequence[ObjectId], backing: Backing) -> int:
     """Holds everything on these accounts that is not being sent. How many they are."""
     reason = Reason(code=CODE, text="Everything here is held. It goes on when the hold is ended.")
-    here = {"account_id": {"$in": list(accounts)}} | in_states(BEFORE_SENDING, OPEN)
-    kept = 0
-    while ids := [found["_id"] async for found in Publication.engine().find(here, {"_id": 1}).limit(TOGETHER)]:
-        later = {"$max": [backing.now(), {"$add": ["$updated_at", 1]}]}
-        held = {"state": State.HELD, "reason": {"$literal": as_bson(reason)}, "next_at": None, "updated_at": later}
-        batch = f"hold {ObjectId()}"  # told for us should we die in between
-        await Telling.begin(batch, ids, owner=backing.owner, at=backing.now())
-        chosen = here | {"_id": {"$in": ids}}
-        await insist(partial(Publication.engine().update_many, chosen, [{"$set": held | FREE}]))
-        kept += await _tell(ids, backing, {"state": State.HELD, "reason.code": CODE})
-        await Telling.end(batch)
-    return kept
+    return await keep_back(accounts, reason, backing)
 
 
 async def _gone(accounts: Sequence[ObjectId], backing: Backing) -> list[Publication]:
@@ -264,7 +273,7 @@ async def _doubt(accounts: Sequence[ObjectId], backing: Backing) -> None:
         "updated_at": {"$max": [at, {"$add": ["$updated_at", 1]}]},
     }
     await Publication.engine().update_many(left | {"_id": {"$in": ids}}, [{"$set": doubted}])
-    await _tell(ids, backing, {"state": State.UNCONFIRMED})
+    await tell(ids, backing, {"state": State.UNCONFIRMED})
 
 
 async def _let_go(accounts: Sequence[ObjectId], backing: Backing) -> Resumed:
@@ -275,42 +284,25 @@ async def _let_go(accounts: Sequence[ObjectId], backing: Backing) -> Resumed:
             {"_id": {"$in": list(accounts)}, "state": {"$ne": "connected"}}, {"_id": 1}
         )
     }
-    counts = {"planned": 0, "late": 0, "checking": 0, "held": 0}
-    here = {"account_id": {"$in": list(accounts)}, "reason.code": CODE} | in_states([State.HELD], OPEN)
-    while batch := [Publication.model_validate(each) async for each in Publication.engine().find(here).limit(TOGETHER)]:
-        changes = {each.id: _after(each, lost, backing) for each in batch}
-        writes = [UpdateOne(here | {"_id": id}, {"$set": written}) for id, (_, written) in changes.items()]
-        await Publication.engine().bulk_write(writes, ordered=False)
-        for what, _ in changes.values():
-            counts[what] += 1
-        await _tell([each.id for each in batch], backing, {})
+    counts = await let_go(accounts, CODE, lambda each: _after(each, lost, backing), backing)
     return Resumed(**counts)
 
 
 def _after(publication: Publication, lost: set[ObjectId], backing: Backing) -> tuple[str, Json]:
     """What becomes of one when its hold ends, and what is written for it."""
     at = backing.now()
-    stamp: Json = {"updated_at": publication.later(at)}
     if publication.account_id in lost:
-        return "held", stamp | {"reason": as_bson(Reason(code="disconnected", text=LOST))}
+        return "held", {"reason": as_bson(Reason(code="disconnected", text=LOST))}
     if publication.ambiguous:
-        return "checking", stamp | {"state": State.UNCONFIRMED, "next_at": at, "reason": None}
+        return "checking", {"state": State.UNCONFIRMED, "next_at": at, "reason": None}
     if publication.due_at > at:
         prepare_at = publication.prepare_for(publication.due_at)
         again: Json = {"state": State.PLANNED, "next_at": publication.due_at, "prepare_at": prepare_at, "reason": None}
-        return "planned", stamp | again
+        return "planned", again
     if publication.partly_online:
         text = f"{publication.progress.words}. Everything was held then. Send the rest now, or leave it so."
-        return "late", stamp | {"reason": as_bson(Reason(code=PARTLY, text=text))}
-    return "late", stamp | {"reason": as_bson(Reason(code="late", text=LATE))}
-
-
-async def _tell(ids: Sequence[ObjectId], backing: Backing, which: Json) -> int:
-    found: Any = Publication.engine().find({"_id": {"$in": list(ids)}} | which)
-    rows = [row(InHand.of(each)) async for each in found]
-    await announce(rows)
-    backing.announced.set()
-    return len(rows)
+        return "late", {"reason": as_bson(Reason(code=PARTLY, text=text))}
+    return "late", {"reason": as_bson(Reason(code="late", text=LATE))}
 
 
 def _news(made: Hold, type: Literal["hold.begun", "hold.ended"]) -> Announcement:

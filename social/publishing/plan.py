@@ -158,9 +158,14 @@ async def delete(caller: Caller, post_id: str, revision: int, backing: Backing) 
 async def writable(caller: Caller, post_id: str) -> Post:
     """The post, if the caller may change it: editors everybody's, authors their own. NotFound, Forbidden."""
     post = await Post.found(caller, post_id)
+    may_change(caller, post)
+    return post
+
+
+def may_change(caller: Caller, post: Post) -> None:
+    """Forbidden unless the caller may change `post`, which is of the caller's workspace."""
     if not allowed(caller, Role.EDITOR) and post.author_id != caller.user_id:
         raise Forbidden("Only its author and the workspace's editors can change this post.")
-    return post
 
 
 # What a change is made of

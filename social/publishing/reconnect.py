@@ -1,20 +1,16 @@
 """What an account's login means for its publications: lost, they are held; back, they go on."""
 
-from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
-
-from pymongo.asynchronous.client_session import AsyncClientSession
 
 from social.accounts.documents import Account
 from social.accounts.tokens import mark_disconnected
 from social.backing import Backing
 from social.backing.mongo import as_bson
 from social.errors import Disconnected, PlatformError
-from social.moments import now
-from social.outbox.documents import announce
 from social.publishing.documents import Publication
-from social.publishing.shown import row
-from social.publishing.states import CHANGEABLE, PARTLY, Reason, State
+from social.publishing.keeping import keep_back, let_go
+from social.publishing.states import PARTLY, Reason, State
 
 Json = dict[str, Any]
 LATE = "Its time passed while the account was disconnected. Send it now, or cancel it."
@@ -40,44 +36,28 @@ async def login_refused(account: Account | None, error: PlatformError, backing: 
 
 async def account_lost(account: Account, backing: Backing) -> None:
     """The account is disconnected: what was planned on it is held until it is back."""
-    held = {"state": State.HELD, "next_at": None, "reason": as_bson(LOST)}
-    states = [state for state in CHANGEABLE if state != State.HELD]
-    for publication in await Publication.on_account(account.id, states):
-        await _tell_if_changed(publication, held, states, backing)
+    await keep_back([account.id], LOST, backing)
 
 
 async def account_back(account: Account, backing: Backing) -> None:
     """The account is connected again: what still lies ahead is planned as before, what is in doubt is looked for, and
     what has passed meanwhile, or stopped in the middle of a thread, asks the person."""
-    for publication in await Publication.on_account(account.id, [State.HELD]):
-        if publication.reason is None or publication.reason.code != "disconnected":
-            continue
-        if publication.ambiguous:
-            changes: Json = {"state": State.UNCONFIRMED, "next_at": now(), "reason": None}
-            if publication.refusal is not None and publication.refusal.kind == Disconnected.__name__:
-                changes["refusal"] = None  # it was about the old login
-        elif publication.due_at > now():
-            changes = {
-                "state": State.PLANNED,
-                "next_at": publication.due_at,
-                "prepare_at": publication.prepare_for(publication.due_at),
-                "reason": None,
-            }
-        else:
-            changes = {"state": State.HELD, "reason": as_bson(_passed(publication))}
-        await _tell_if_changed(publication, changes, [State.HELD], backing)
+    await let_go([account.id], LOST.code, lambda each: _after(each, backing.now()), backing)
+
+
+def _after(publication: Publication, at: datetime) -> tuple[str, Json]:
+    if publication.ambiguous:
+        doubted: Json = {"state": State.UNCONFIRMED, "next_at": at, "reason": None}
+        of_the_login = publication.refusal is not None and publication.refusal.kind == Disconnected.__name__
+        return "checking", doubted | ({"refusal": None} if of_the_login else {})  # it was about the old one
+    if publication.due_at > at:
+        prepare_at = publication.prepare_for(publication.due_at)
+        again: Json = {"state": State.PLANNED, "next_at": publication.due_at, "prepare_at": prepare_at, "reason": None}
+        return "planned", again
+    return "late", {"reason": as_bson(_passed(publication))}
 
 
 def _passed(publication: Publication) -> Reason:
     if publication.partly_online:
         return Reason(code=PARTLY, text=f"{publication.progress.words}. {WHILE}")
     return Reason(code="late", text=LATE)
-
-
-async def _tell_if_changed(publication: Publication, changes: Json, states: Sequence[State], backing: Backing) -> None:
-    async def body(session: AsyncClientSession) -> None:
-        changed = await Publication.change(publication, changes, session, states=states, in_doubt=None)
-        if changed is not None:
-            await announce([row(changed)], session)
-
-    await backing.transaction(body)

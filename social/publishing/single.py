@@ -3,11 +3,13 @@
 Each is one transaction, with the condition on the publication's state in the write itself, as in `plan.py`.
 """
 
+from datetime import datetime, timedelta
 from typing import Any
 
 from pymongo.asynchronous.client_session import AsyncClientSession
 
 from social.backing import Backing
+from social.backing.mongo import as_bson
 from social.errors import Conflict
 from social.moments import now
 from social.outbox.documents import announce
@@ -32,7 +34,7 @@ from social.publishing.due import hint
 from social.publishing.plan import writable
 from social.publishing.send import went_out
 from social.publishing.shown import row
-from social.publishing.states import CHANGEABLE, GOING_OUT, PARTLY, State, on_a_persons_word, on_with
+from social.publishing.states import CHANGEABLE, GOING_OUT, PARTLY, State, on_a_persons_word, on_with, one_by_one
 
 Json = dict[str, Any]
 
@@ -59,9 +61,15 @@ async def cancel(caller: Caller, publication_id: str, backing: Backing) -> Publi
 
     Conflict if it is going out or already gone.
     """
-    publication = await _writable(caller, publication_id)
+    return await take_out(caller, await _writable(caller, publication_id), backing)
+
+
+async def take_out(caller: Caller, publication: Publication, backing: Backing) -> Publication:
+    """As `cancel`, of one that the caller may change."""
 
     async def body(session: AsyncClientSession) -> Publication:
+        # Of two at once one sees what the other has taken out, so that the last one makes the post a draft.
+        await _touched(publication, session)
         changed = await cancelled(publication, session)
         if changed is None:
             raise going_out(publication)
@@ -84,7 +92,11 @@ async def again(caller: Caller, publication_id: str, backing: Backing) -> Public
     What had ended gets a new revision and a new key at the platform. Conflict for what is planned, going out or online,
     and where the post is a draft again: its words may have changed since.
     """
-    publication = await _writable(caller, publication_id)
+    return await try_now(await _writable(caller, publication_id), backing)
+
+
+async def try_now(publication: Publication, backing: Backing, *, after: timedelta = timedelta()) -> Publication:
+    """As `again`, of one that the caller may change: so long `after` now, where it is one of several."""
     if publication.ambiguous and publication.state in (State.HELD, State.WAITING, State.UNCONFIRMED):
         changes: Json = {"state": State.UNCONFIRMED, "next_at": now()}
         return await _change_and_tell(publication, changes, (publication.state,), backing, in_doubt=True)
@@ -94,7 +106,10 @@ async def again(caller: Caller, publication_id: str, backing: Backing) -> Public
         sentence = publication.reason.text if publication.reason else "The rest cannot be attached to what is online."
         raise Conflict(sentence, publication_id=str(publication.id))
     ended = publication.state in REVIVABLE or (publication.reason is not None and publication.reason.code == PARTLY)
-    changes = _sent_again(publication) if ended else _at_once(publication)
+    at = now() + after
+    changes = _sent_again(publication, at) if ended else _at_once(publication, at)
+    if after:
+        changes["reason"] = as_bson(one_by_one(at))
     tried = await _change_and_tell(publication, changes, (publication.state,), backing)
     await hint(now(), backing)
     return tried
@@ -119,7 +134,7 @@ async def verdict(
     if is_there:
         changes |= _there(publication, Receipt(id=url or "", url=url, evidence="person"))
     elif publication.state == State.HELD:
-        changes |= _sent_again(publication)
+        changes |= _sent_again(publication, now())
     else:  # the first one may still land: two keys would make two posts
         raise Conflict("We are still checking this ourselves. Wait until we ask you.", state=publication.state)
     changed = await _change_and_tell(publication, changes, (publication.state,), backing, in_doubt=True)
@@ -127,18 +142,18 @@ async def verdict(
     return changed
 
 
-def _sent_again(publication: Publication) -> Json:
-    """At once under a new key: all of it, or the part whose turn it is and what follows."""
+def _sent_again(publication: Publication, at: datetime) -> Json:
+    """At that instant under a new key: all of it, or the part whose turn it is and what follows."""
     if publication.partly_online:
-        return renewed(publication) | _its_turn(publication)
+        return renewed(publication) | _its_turn(publication, at)
     planned = {"state": State.PLANNED, "reason": None, "tries": 0}
-    return dated(at_the_instant(now(), publication.zone), publication) | renewed(publication) | planned
+    return dated(at_the_instant(at, publication.zone), publication) | renewed(publication) | planned
 
 
-def _at_once(publication: Publication) -> Json:
-    """What it waits for is not waited for; one that was held before its time still waits for that. From now on it has
+def _at_once(publication: Publication, at: datetime) -> Json:
+    """What it waits for is not waited for; one that was held before its time still waits for that. From then on it has
     as long again until it is too late."""
-    at = max(now(), publication.due_at)
+    at = max(at, publication.due_at)
     changes: Json = not_later(publication.lateness, at) | {
         "state": State.PLANNED,
         "reason": None,
@@ -146,11 +161,11 @@ def _at_once(publication: Publication) -> Json:
         "next_at": at,
         "prepare_at": now() if publication.prepare_at else publication.prepare_for(at),
     }
-    return changes | _its_turn(publication) if publication.partly_online else changes
+    return changes | _its_turn(publication, at) if publication.partly_online else changes
 
 
-def _its_turn(publication: Publication) -> Json:
-    return publication.after(on_with(publication.progress, now=now()), now()) | {"tries": 0}
+def _its_turn(publication: Publication, at: datetime) -> Json:
+    return publication.after(on_with(publication.progress, now=at), now()) | {"tries": 0}
 
 
 def _there(publication: Publication, receipt: Receipt) -> Json:
@@ -174,6 +189,12 @@ async def _change_and_tell(
         return changed
 
     return await backing.transaction(body)
+
+
+async def _touched(publication: Publication, session: AsyncClientSession) -> None:
+    """Writes to the post, so that of two changes at once one sees the other."""
+    its = {"_id": publication.post_id, "workspace_id": publication.workspace_id}
+    await Post.get_pymongo_collection().update_one(its, {"$set": {"updated_at": now()}}, session=session)
 
 
 async def _still_planned(publication: Publication, session: AsyncClientSession) -> None:

@@ -28,6 +28,8 @@ DEATHS = 3  # after which what was in a process's hands each time it died is no 
 TRIES = 5  # retries after the first try that an answer refused
 LOOKS = (5.0, 15.0, 45.0, 120.0, 300.0)  # seconds after sending at which a search looks
 FACTOR = 4
+SPACED = "spaced"  # the code of one of several on an account that go out one after another
+QUOTA = "quota"  # the code of what waits until its platform, or a person, allows more
 PARTLY = "part"  # the code of what a person must decide about a thread of which some parts are online
 
 
@@ -164,7 +166,7 @@ def refused(outcome: PlatformError, *, tries: int, now: datetime, times: Times, 
     """What becomes of a publication after `outcome`, when the part whose turn it is certainly is not online."""
     match outcome:
         case QuotaSpent(until=until):
-            return _waiting("quota", outcome.sentence, until)
+            return _waiting(QUOTA, outcome.sentence, until)
         case RetryLater(answered=False, until=until):
             return _waiting("unreachable", outcome.sentence, until or now + timedelta(seconds=times.backoff))
         case Disconnected():
@@ -288,7 +290,12 @@ def poisonous(deaths: int) -> Step:
 
 def spaced(until: datetime) -> Step:
     """What becomes of one of several that were overdue on one account after a stop."""
-    return _waiting("spaced", "Several were overdue after a stop. They go out one after another.", until)
+    return _waiting(SPACED, "Several were overdue after a stop. They go out one after another.", until)
+
+
+def one_by_one(until: datetime) -> Reason:
+    """Why one of several on an account that a person lets go out now is not the first."""
+    return Reason(code=SPACED, text="Several were let go at once. They go out one after another.", until=until)
 
 
 def repeatable(settles: Settling, first_sent_at: datetime, replay_for: timedelta, now: datetime) -> bool:

@@ -1,5 +1,6 @@
 """How many are before a publication on its account: those that are due before it and have not gone out."""
 
+import asyncio
 from collections.abc import Iterable
 from datetime import datetime
 
@@ -20,7 +21,8 @@ async def before(publications: Iterable[Publication], present: datetime) -> dict
         if may_be_behind(each, present):
             of_accounts.setdefault(each.account_id, []).append(each)
     found: dict[ObjectId, int] = {}
-    for account_id, waiting in of_accounts.items():
+
+    async def on_account(account_id: ObjectId, waiting: list[Publication]) -> None:
         last = max(each.next_at or each.due_at for each in waiting)
         line = (
             Publication.engine()
@@ -41,4 +43,6 @@ async def before(publications: Iterable[Publication], present: datetime) -> dict
         for each in waiting:
             its = (each.next_at or each.due_at, each.id)
             found[each.id] = sum(place < its for place in places)
+
+    await asyncio.gather(*(on_account(*each) for each in of_accounts.items()))
     return found

@@ -96,6 +96,8 @@ REQUESTS: list[tuple[str, str, Json | None]] = [
     ("GET", "/accounts/{account_id}", None),
     ("DELETE", "/accounts/{account_id}", None),
     ("POST", "/accounts/{account_id}/readings", None),
+    ("GET", "/accounts/{account_id}/quotas", None),
+    ("PUT", "/accounts/{account_id}/quotas", {"quotas": []}),
     ("POST", "/connections/{found_id}/account", None),
     ("DELETE", "/connections/{found_id}", None),
     ("GET", "/media/{media_id}", None),
@@ -156,6 +158,16 @@ async def test_anothers_things_cannot_be_used_in_ones_own_post(theirs: Json, str
         assert problem["errors"][0]["code"] == "unknown"
 
 
+async def test_one_word_for_many_is_none_for_anothers(theirs: Json, stranger: Person, backing: Backing) -> None:
+    for path in ("/publications/attempts", "/publications/cancellations"):
+        before = await everything(backing)
+
+        (decided,) = await stranger.ask("POST", path, json={"ids": [theirs["publication_id"]]})
+
+        assert (decided["outcome"], decided["kind"], decided["publication"]) == ("refused", "not-found", None)
+        assert await everything(backing) == before
+
+
 async def test_lists_show_ones_own_alone(theirs: Json, stranger: Person) -> None:
     for path in ("/accounts", "/media", "/posts", "/publications"):
         assert (await stranger.ask("GET", path))["items"] == []
@@ -185,3 +197,6 @@ async def test_a_viewer_looks_on_and_an_author_keeps_to_their_own(
     own = await author.ask("POST", "/posts", expect=201, json={"text": "mine"})
     await author.ask("PUT", f"/posts/{own['id']}", expect=200, json={**edit, "text": "still mine"})
     await author.ask("DELETE", f"/accounts/{theirs['account_id']}", expect=403)
+    quotas = f"/accounts/{theirs['account_id']}/quotas"
+    assert [each["allowed"] for each in await viewer.ask("GET", quotas)] == [300, 300]
+    await author.ask("PUT", quotas, expect=403, json={"quotas": [{"name": "3 hours", "posts": 5}]})

@@ -20,7 +20,7 @@ async def test_what_was_too_late_is_sent_on_one_word(
     phone: bool, settings: Settings, backing: object, sandbox: Sandbox, tmp_path: Path
 ) -> None:
     size = "phone" if phone else "desktop"
-    with Product(settings, tmp_path) as product:
+    with Product(settings, tmp_path, SOCIAL_TEST_SPACING="1") as product:
         product.start()
         async with aiohttp.ClientSession() as session, chromium() as browser:
             person = Person(session, product.url)
@@ -81,7 +81,11 @@ async def two_that_a_hold_kept_back(page: Page, product: Product, person: Person
     await look(page, f"late-{size}")
     await page.get_by_test_id("send-all").click()
     await look(page, f"late-send-all-{size}")
+    decisions = []
+    page.on("request", lambda asked: decisions.append(asked.url) if asked.url.endswith("/attempts") else None)
     await page.get_by_test_id("send-all-sure-yes").click()
     await expect(page.get_by_test_id("belated")).to_have_count(0)
+    await expect(page.get_by_test_id("toast").last).to_contain_text("Done for 2 posts.")
+    assert decisions == [f"{product.url}/api/v1/publications/attempts"], "one call for both"
     await page.get_by_test_id("tab-sent").click()
     await expect(page.get_by_test_id("publication-row")).to_have_count(2, timeout=20_000)

@@ -35,6 +35,7 @@ async def test_why_it_waits_is_said_with_when_it_goes_on(
                 await sign_in(page, product.url)
                 await it_waits_for_its_time(page, later, name)
                 await it_waits_for_the_platform(page, person, account, sandbox, name)
+                await an_account_gets_a_limit_of_its_own(page, product, person, account, name)
                 await page.goto(f"{product.url}/settings")
                 await expect(page.get_by_test_id("punctuality-verdict")).to_contain_text(
                     "the only post in the last hour", timeout=20_000
@@ -43,6 +44,34 @@ async def test_why_it_waits_is_said_with_when_it_goes_on(
                 assert await page.evaluate("document.documentElement.scrollWidth <= innerWidth"), "it fits"
                 assert complaints == []
         assert product.stop() == 0
+
+
+async def an_account_gets_a_limit_of_its_own(
+    page: Page,
+    product: Product,
+    person: Person,
+    account: dict,
+    name: str,  # type: ignore[type-arg]
+) -> None:
+    """What the platform allows is shown with what is used; a figure that cannot be is not taken, and one that can be
+    is taken back with one click."""
+    path = f"/accounts/{account['id']}/quotas"
+    await page.goto(f"{product.url}/accounts")
+    await page.get_by_test_id("account-menu").click()
+    await page.get_by_test_id("account-limits").click()
+    limits, save = page.get_by_test_id("limits"), page.get_by_test_id("limits-save")
+    hours = limits.locator('[data-name="3 hours"]')
+    await expect(limits).to_contain_text("of 300 used")
+    await hours.fill("0")
+    await expect(save).to_be_disabled()
+    await hours.fill("40")
+    await look(page, f"limits-{name}")
+    await save.click()
+    await expect(limits).to_have_count(0)
+    assert [each["allowed"] for each in await person.ask("GET", path)] == [300, 40]
+    async with page.expect_response(lambda answer: answer.url.endswith("/quotas") and answer.request.method == "PUT"):
+        await page.get_by_test_id("toast").get_by_role("button", name="Undo").click()
+    assert [each["set"] for each in await person.ask("GET", path)] == [None, None]
 
 
 async def it_waits_for_its_time(page: Page, post: dict, name: str) -> None:  # type: ignore[type-arg]

@@ -1,6 +1,8 @@
 """Renditions: made once for each file and plan, by whoever has a hand free, and again by another who does not die."""
 
 import asyncio
+import shutil
+import tempfile
 import time
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
@@ -207,6 +209,40 @@ async def test_what_was_made_stays_while_the_same_file_is_there_under_another_na
 
     made = await known(rendition)
     assert (made.state, made.source_key) == ("ready", second.key)
+
+
+async def test_what_failed_for_want_of_its_file_is_made_of_the_same_file_that_came_anew(
+    taken: Take, backing: Backing
+) -> None:
+    first = await taken(awkward.png())
+    rendition = await want(first, backing)
+    await first.drop_original(backing)
+    await make_wanted(backing)
+    assert (await known(rendition)).state == "failed"
+
+    second = await taken(awkward.png())
+    assert (await want(second, backing)).id == rendition.id
+    await make_wanted(backing)
+
+    made = await known(rendition)
+    assert (made.state, made.source_key, made.media_id) == ("ready", second.key, second.id)
+
+
+async def test_without_room_on_the_disk_a_file_is_not_even_fetched(
+    taken: Take, backing: Backing, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rendition = await want(await taken(awkward.png()), backing)
+    free, fetched = shutil.disk_usage(tempfile.gettempdir()).free, list[str]()
+    reading = type(backing.bucket).reading
+    monkeypatch.setattr(type(backing.bucket), "reading", lambda *at: fetched.append(at[1]) or reading(*at))
+    large = {"source.bytes": free, "needed_at": backing.now()}
+    await Rendition.get_pymongo_collection().update_one({"_id": rendition.id}, {"$set": large})
+    monkeypatch.setattr(renditions, "LARGEST_SOURCE", 2 * free)
+
+    await make_wanted(backing)
+
+    put_off = await known(rendition)
+    assert (put_off.state, put_off.tries, fetched) == ("wanted", 1, [])
 
 
 async def test_the_soonest_needed_is_made_first(taken: Take, backing: Backing) -> None:

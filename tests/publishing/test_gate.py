@@ -116,6 +116,37 @@ async def test_what_is_left_by_the_platform_s_own_count_is_all_that_goes_out(quo
             [Told("5 minutes", 299, 60.268656)],
         ),
         ("bluesky", {"ratelimit-remaining": "8", "ratelimit-reset": "1800000030"}, [Told("an hour", 2, 30)]),
+        # How much there is in all: where it is surely this window's.
+        (
+            "x",
+            {"x-rate-limit-remaining": "7", "x-rate-limit-reset": "1800000060", "x-rate-limit-limit": "200"},
+            [Told("15 minutes", 7, 60, 200)],
+        ),
+        (
+            "mastodon",
+            {"x-ratelimit-remaining": "7", "x-ratelimit-reset": "1800000060", "x-ratelimit-limit": "1500"},
+            [Told("5 minutes", 7, 60)],
+        ),
+        (
+            "bluesky",
+            {
+                "ratelimit-remaining": "30",
+                "ratelimit-reset": "1800000600",
+                "ratelimit-limit": "9000",
+                "ratelimit-policy": "9000;w=86400",
+            },
+            [Told("a day", 10, 600, 3000)],
+        ),
+        (
+            "bluesky",
+            {"ratelimit-remaining": "8", "ratelimit-reset": "1800000030", "ratelimit-policy": "30;w=300"},
+            [],
+        ),
+        (
+            "bluesky",
+            {"ratelimit-remaining": "8", "ratelimit-reset": "1800000030", "ratelimit-policy": "30;w=300, 9;w=1"},
+            [Told("an hour", 2, 30)],
+        ),
         ("x", {"x-rate-limit-remaining": "0"}, []),
         ("x", {"x-rate-limit-remaining": "-1", "x-rate-limit-reset": "1800000060"}, []),
         ("x", {"x-rate-limit-remaining": "0", "x-rate-limit-reset": "1799999999"}, []),

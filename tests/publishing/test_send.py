@@ -452,6 +452,26 @@ async def test_a_conclusion_whose_commit_was_not_heard_of_is_written_once(
     assert (await Lane.find_one({})).token is None  # type: ignore[union-attr]
 
 
+async def test_what_a_server_calls_a_post_is_kept_to_the_letter_and_does_nothing_to_those_concluded_with_it(
+    planned: Planned, backing: Backing, connect: Connect, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mastodon = PLATFORMS["mastodon"]
+
+    async def publish(call: Call, turn: Turn) -> Receipt:
+        receipt = await mastodon.publish(call, turn)
+        return msgspec.structs.replace(receipt, id=turn.text if turn.text.startswith("$") else receipt.id)
+
+    monkeypatch.setitem(PLATFORMS, "mastodon", dataclasses.replace(mastodon, publish=publish))
+    odd = ["$token", "$$nobody_s", "$$ROOT"]
+    posts = [await planned(text, on=(await connect(f"person{n}"),)) for n, text in enumerate([*odd, "well-behaved"])]
+
+    await send_due(now() + timedelta(seconds=1), backing)
+
+    publications = [await of(post) for post in posts]
+    assert [each.state for each in publications] == [State.ONLINE] * 4
+    assert [each.receipts[0].id for each in publications[:3]] == odd
+
+
 @pytest.mark.parametrize("platform", ["bluesky", "x"])
 async def test_a_token_that_dies_in_the_middle_of_a_send_is_renewed_and_the_post_goes_out_once(
     platform: str, connect: Connect, planned: Planned, sandbox: Sandbox, engine: Running

@@ -18,11 +18,13 @@ class Commands(monitoring.CommandListener):
     def __init__(self) -> None:
         self.listening = False
         self.seen: dict[str, dict[str, Any]] = {}
+        self.asked = 0  # commands, each query as often as it was made
 
     def started(self, event: monitoring.CommandStartedEvent) -> None:
         """Takes the command apart into its queries: an update may hold several."""
         if not self.listening or event.command_name not in QUERIES:
             return
+        self.asked += 1
         command = {name: value for name, value in dict(event.command).items() if name not in NOT_OF_THE_QUERY}
         for part in ("updates", "deletes"):
             for each in command.get(part, ()):

@@ -50,7 +50,7 @@ BLUESKY = Platform(
     settles="rkey",
     windows=(  # sheet: Rate limits and errors; a record that is made costs 3 points
         Quota(name="an hour", most=5_000, cost=3, seconds=3600, headers="ratelimit"),
-        Quota(name="a day", most=35_000, cost=3, seconds=86_400),
+        Quota(name="a day", most=35_000, cost=3, seconds=86_400, headers="ratelimit"),
         Quota(name="5 minutes", most=3_000, seconds=300, per="server"),
     ),
     # What is uploaded and not used yet is swept after minutes; nobody says how many.

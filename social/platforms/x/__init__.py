@@ -91,7 +91,7 @@ X = Platform(
     ),
     settles="search",
     windows=(  # sheet: Rate limits and errors; tighter than the 300 of the design
-        Quota(name="15 minutes", most=100, seconds=900, headers="x-rate-limit"),
+        Quota(name="15 minutes", most=100, seconds=900, headers="x-rate-limit", exact=True),
         Quota(name="a day", most=10_000, seconds=86_400, per="app", headers="x-app-limit-24hour"),
     ),
     keeps_prepared=timedelta(hours=20),  # an upload is usable for a day

@@ -1,7 +1,7 @@
 /** Every call the client makes, by noun: the only file that knows paths. Each may raise Problem and Unreachable. */
 
 import { anyone, api, got, upload, uploadOutside } from "./api";
-import type { AcceptanceIn, AccountOut, FileOut, HoldIn, Lateness, MediaKind, PlanIn, PostIn, PostOut, PublicationState, Realm, Role, SetupIn, WhenIn } from "./types";
+import type { AcceptanceIn, AccountOut, FileOut, HoldIn, Lateness, MediaKind, PlanIn, PostIn, PostOut, PublicationState, QuotaIn, Realm, Role, SetupIn, WhenIn } from "./types";
 
 /** Which files somebody looks for; what is left out does not matter. */
 export interface Wanted { text?: string; kind?: MediaKind; tag?: string; since?: string; copied?: boolean }
@@ -52,6 +52,9 @@ export const accounts = {
   /** Takes over what was found by answering. */
   link: (found_id: string) => got(api.POST("/api/v1/connections/{found_id}/account", { params: { path: { found_id } } })),
   disconnect: (account_id: string) => got(api.DELETE("/api/v1/accounts/{account_id}", { params: { path: { account_id } } })),
+  quotas: (account_id: string) => got(api.GET("/api/v1/accounts/{account_id}/quotas", { params: { path: { account_id } } })),
+  /** In place of all figures that were set before. */
+  setQuotas: (account_id: string, quotas: QuotaIn[]) => got(api.PUT("/api/v1/accounts/{account_id}/quotas", { params: { path: { account_id } }, body: { quotas } })),
 };
 
 export const media = {
@@ -109,6 +112,13 @@ export const posts = {
     post(got(api.DELETE("/api/v1/posts/{post_id}/plan", { params: { path: { post_id }, query: { revision } } }))),
 };
 
+/** The server takes a hundred at once. */
+async function inLots<T>(ids: string[], ask: (ids: string[]) => Promise<T[]>): Promise<T[]> {
+  const answers: T[] = [];
+  for (let from = 0; from < ids.length; from += 100) answers.push(...(await ask(ids.slice(from, from + 100))));
+  return answers;
+}
+
 export const publications = {
   page: (states: readonly PublicationState[], newest_first: boolean, cursor: string | null) =>
     got(api.GET("/api/v1/publications", { params: { query: { state: [...states], newest_first, cursor } } })),
@@ -117,6 +127,9 @@ export const publications = {
     got(api.PUT("/api/v1/publications/{publication_id}/plan", { params: { path: { publication_id } }, body })),
   cancel: (publication_id: string) => got(api.DELETE("/api/v1/publications/{publication_id}/plan", { params: { path: { publication_id } } })),
   again: (publication_id: string) => got(api.POST("/api/v1/publications/{publication_id}/attempts", { params: { path: { publication_id } } })),
+  /** One word for many; so many at most in one call. */
+  againAll: (ids: string[]) => inLots(ids, (ids) => got(api.POST("/api/v1/publications/attempts", { body: { ids } }))),
+  cancelAll: (ids: string[]) => inLots(ids, (ids) => got(api.POST("/api/v1/publications/cancellations", { body: { ids } }))),
   settle: (publication_id: string, went_out: boolean, url?: string) =>
     got(api.POST("/api/v1/publications/{publication_id}/verdict", { params: { path: { publication_id } }, body: { went_out, url } })),
 };

@@ -418,6 +418,24 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/accounts/{account_id}/quotas": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** An account's limits */
+        get: operations["ApiV1AccountsAccountIdQuotasRead"];
+        /** Set an account's limits */
+        put: operations["ApiV1AccountsAccountIdQuotasChange"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/media/{media_id}": {
         parameters: {
             query?: never;
@@ -693,6 +711,40 @@ export interface paths {
         put?: never;
         /** Try again now */
         post: operations["ApiV1PublicationsPublicationIdAttemptsAgain"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/publications/attempts": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Send several now */
+        post: operations["ApiV1PublicationsAttemptsAllAgain"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/publications/cancellations": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Cancel several */
+        post: operations["ApiV1PublicationsCancellationsAllCancelled"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1076,6 +1128,15 @@ export interface components {
             url: string;
             /** Format: date-time */
             expires_at: string;
+        };
+        /** DecidedOut */
+        DecidedOut: {
+            id: string;
+            /** @enum {string} */
+            outcome: "done" | "already" | "refused";
+            kind: string | null;
+            text: string | null;
+            publication: components["schemas"]["PublicationOut"] | null;
         };
         /** FileOut */
         FileOut: {
@@ -1576,6 +1637,26 @@ export interface components {
             hour: components["schemas"]["Percentiles"];
             day: components["schemas"]["Percentiles"];
         };
+        /** QuotaIn */
+        QuotaIn: {
+            name: string;
+            posts: number;
+        };
+        /** QuotaOut */
+        QuotaOut: {
+            name: string;
+            seconds: number;
+            usual: number;
+            told: number | null;
+            set: components["schemas"]["SetOut"] | null;
+            allowed: number;
+            used: number;
+            shared: boolean;
+        };
+        /** QuotasIn */
+        QuotasIn: {
+            quotas: components["schemas"]["QuotaIn"][];
+        };
         /** Reach */
         Reach: {
             address: string;
@@ -1624,6 +1705,13 @@ export interface components {
             /** Format: date-time */
             ends_at: string;
         };
+        /** SetOut */
+        SetOut: {
+            posts: number;
+            by: string;
+            /** Format: date-time */
+            at: string;
+        };
         /** SetUpIn */
         SetUpIn: {
             token: string;
@@ -1637,6 +1725,10 @@ export interface components {
         /** SetUpState */
         SetUpState: {
             needed: boolean;
+        };
+        /** SeveralIn */
+        SeveralIn: {
+            ids: string[];
         };
         /** SignInIn */
         SignInIn: {
@@ -2881,6 +2973,90 @@ export interface operations {
             };
         };
     };
+    ApiV1AccountsAccountIdQuotasRead: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The id of the workspace to act in, one of yours (`GET /me` lists them). Without it: the one joined first. */
+                "Social-Workspace"?: string;
+            };
+            path: {
+                account_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["QuotaOut"][];
+                };
+            };
+            /** @description Bad request syntax or unsupported method */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        status_code: number;
+                        detail: string;
+                        extra?: null | {
+                            [key: string]: unknown;
+                        } | unknown[];
+                    };
+                };
+            };
+        };
+    };
+    ApiV1AccountsAccountIdQuotasChange: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The id of the workspace to act in, one of yours (`GET /me` lists them). Without it: the one joined first. */
+                "Social-Workspace"?: string;
+            };
+            path: {
+                account_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["QuotasIn"];
+            };
+        };
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["QuotaOut"][];
+                };
+            };
+            /** @description Bad request syntax or unsupported method */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        status_code: number;
+                        detail: string;
+                        extra?: null | {
+                            [key: string]: unknown;
+                        } | unknown[];
+                    };
+                };
+            };
+        };
+    };
     ApiV1MediaMediaIdRead: {
         parameters: {
             query?: never;
@@ -3888,6 +4064,94 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["PublicationOut"];
+                };
+            };
+            /** @description Bad request syntax or unsupported method */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        status_code: number;
+                        detail: string;
+                        extra?: null | {
+                            [key: string]: unknown;
+                        } | unknown[];
+                    };
+                };
+            };
+        };
+    };
+    ApiV1PublicationsAttemptsAllAgain: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The id of the workspace to act in, one of yours (`GET /me` lists them). Without it: the one joined first. */
+                "Social-Workspace"?: string;
+                /** @description A key of your own making, such as a UUID, new for every new request. Within 24 hours the same request with the same key happens once: its answer comes again, with the header `Idempotency-Replayed: true`. 409 with `Retry-After` while it is being handled, 422 with another path or body. An answer of 500 and above, 401 or 429 is not kept: then the request may be repeated with the key. */
+                "Idempotency-Key"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SeveralIn"];
+            };
+        };
+        responses: {
+            /** @description Request accepted, processing continues off-line */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DecidedOut"][];
+                };
+            };
+            /** @description Bad request syntax or unsupported method */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        status_code: number;
+                        detail: string;
+                        extra?: null | {
+                            [key: string]: unknown;
+                        } | unknown[];
+                    };
+                };
+            };
+        };
+    };
+    ApiV1PublicationsCancellationsAllCancelled: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The id of the workspace to act in, one of yours (`GET /me` lists them). Without it: the one joined first. */
+                "Social-Workspace"?: string;
+                /** @description A key of your own making, such as a UUID, new for every new request. Within 24 hours the same request with the same key happens once: its answer comes again, with the header `Idempotency-Replayed: true`. 409 with `Retry-After` while it is being handled, 422 with another path or body. An answer of 500 and above, 401 or 429 is not kept: then the request may be repeated with the key. */
+                "Idempotency-Key"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SeveralIn"];
+            };
+        };
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DecidedOut"][];
                 };
             };
             /** @description Bad request syntax or unsupported method */

@@ -27,6 +27,9 @@ export type Role = Schemas["Role"];
 export type Lateness = Schemas["Lateness"];
 export type Punctuality = Schemas["Punctuality"];
 
+export type QuotaOut = Schemas["QuotaOut"];
+export type QuotaIn = Schemas["QuotaIn"];
+export type DecidedOut = Schemas["DecidedOut"];
 export type HoldOut = Schemas["HoldOut"];
 export type HoldIn = Partial<Schemas["HoldIn"]>;
 
