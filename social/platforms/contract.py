@@ -315,7 +315,8 @@ class Platform:
     # Making posts public.
     identify: "Callable[[Call], Awaitable[Identity]]"
     prepare: "Callable[[Call, Content, Prepared, Save], Awaitable[Prepared]]"
-    ready: "Callable[[Call, Prepared], Awaitable[bool]]"
+    # What was prepared, once the platform has finished with it, with what it then says; None while it works on it.
+    ready: "Callable[[Call, Prepared], Awaitable[Prepared | None]]"
     publish: "Callable[[Call, Turn], Awaitable[Receipt]]"
     find: "Callable[[Call, Sought], Awaitable[Receipt | None]]"
     delete: "Callable[[Call, str], Awaitable[None]] | None" = None

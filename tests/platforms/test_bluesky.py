@@ -475,7 +475,7 @@ def test_what_needs_preparing_is_known(content: Content, needed: bool) -> None:
 
 async def test_everything_prepared_is_ready() -> None:
     async with scripted("hang up") as server, calling(BLUESKY, server) as call:
-        assert await BLUESKY.ready(call, Prepared(media=kept("a")))
+        assert await BLUESKY.ready(call, Prepared(media=kept("a"))) == Prepared(media=kept("a"))
     assert server.requests == []
 
 
