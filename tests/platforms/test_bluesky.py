@@ -548,6 +548,16 @@ def test_what_would_be_refused_is_said_before(
     assert all(each.detail.endswith(".") for each in wrong)
 
 
+MOVING = msgspec.structs.replace(PICTURE, mime="image/gif", animated=True)
+FILM = msgspec.structs.replace(PICTURE, mime="video/mp4")
+
+
+@pytest.mark.parametrize("item", [MOVING, FILM], ids=["an animation", "a video"])
+def test_the_preview_of_a_link_does_not_move(item: MediaItem) -> None:
+    wrong = problems(Content(text="hello", media=(item,), options={"card": CARD}), BLUESKY.limits, BLUESKY)
+    assert ("/options/bluesky/card", "card-and-video") in [(each.pointer, each.code) for each in wrong]
+
+
 @pytest.mark.parametrize(
     ("content", "words"),
     [

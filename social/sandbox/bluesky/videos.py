@@ -46,14 +46,15 @@ async def upload_video(call: Call) -> Response[bytes]:
     path = pds.incoming_folder / secrets.token_hex(12)
     try:
         digest, size = await _received(call, path)
+        failure, began = await _failure(pds, path), now_ms()
         job = VideoJob(
             id=secrets.token_hex(10),
             did=did,
             cid=cids.of_digest(digest),
             size=size,
-            began_ms=now_ms(),
-            ends_ms=now_ms() + int(pds.oddities.video_working * 1000),
-            failure=await _failure(pds, path),
+            began_ms=began,
+            ends_ms=began + int(pds.oddities.video_working * 1000),
+            failure=failure,
         )
         before = pds.archive.video_of(did, job.cid)
         if before is not None and before.failure is None:
