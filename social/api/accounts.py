@@ -21,7 +21,7 @@ from social.errors import NotFound, OperatorNeeded
 from social.moments import now
 from social.people.roles import Caller
 from social.platforms import PLATFORMS
-from social.platforms.contract import Animated, Counting, Limits, Platform, Realm
+from social.platforms.contract import Counting, Limits, Platform, Realm
 from social.publishing.reconnect import account_back, account_lost
 
 Secret = Annotated[str, Meta(min_length=1, max_length=4096)]
@@ -30,8 +30,8 @@ Secret = Annotated[str, Meta(min_length=1, max_length=4096)]
 class LimitsOut(msgspec.Struct, kw_only=True):
     """What the account's server takes. Sizes in bytes and pixels, texts in the unit `counted_as` names.
 
-    `animated` tells whether an animated picture must be the only file of its part, may stand beside others, or is shown
-    as a still one. `thread` is how many parts a post may have, 1 where there are no threads.
+    `thread` is how many parts a post may have, 1 where there are no threads. What becomes of files, animated pictures
+    too, shows in the checks of a post.
     """
 
     text: int
@@ -45,7 +45,6 @@ class LimitsOut(msgspec.Struct, kw_only=True):
     image_pixels: int | None
     image_types: list[str]
     animated_bytes: int | None
-    animated: Animated
     text_needed: bool
     thread: int
 

@@ -10,7 +10,9 @@ import msgspec
 from social.files import AS_IT_IS, Animations, Choice, PostKind, Probe
 from social.media.fit_pictures import fit_picture
 from social.media.fit_videos import fit_video
-from social.media.plans import Cannot, Converts, Fits, Verdict
+from social.media.plans import Cannot, Converts, Film, Fits, Still, Verdict
+
+AS_VIDEO = "The animation becomes a video."
 
 
 class File(msgspec.Struct, frozen=True, kw_only=True):
@@ -32,11 +34,18 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
         """Whether it can go out like this."""
         return self.because is None and not any(isinstance(each, Cannot) for each in self.files)
 
+    @property
+    def stills(self) -> bool:
+        """Whether something that moves is shown as a still picture."""
+        return any(isinstance(each, Converts) and each.plan.step(Still) is not None for each in self.files)
+
 
 def best(files: Sequence[File], kinds: Sequence[PostKind], title: str) -> Outcome:
-    """The first kind in which the files can go out; if there is none, the one that comes nearest. At least one kind."""
+    """The first kind in which the files can go out, best of all one in which nothing that moves has to stand still; if
+    there is none, the one that comes nearest. At least one kind."""
     outcomes = [fit_all(files, kind, title) for kind in kinds]
-    return next((each for each in outcomes if each.possible), None) or min(outcomes, key=_distance)
+    possible = sorted((each for each in outcomes if each.possible), key=lambda each: each.stills)
+    return possible[0] if possible else min(outcomes, key=_distance)
 
 
 def fit_all(files: Sequence[File], kind: PostKind, title: str) -> Outcome:
@@ -56,7 +65,7 @@ def fit(probe: Probe, kind: PostKind, title: str, choice: Choice = AS_IT_IS, *, 
         if kind.pictures is None:
             return _wrong_sort(kind, title, "a picture")
         return fit_picture(probe, kind.pictures, choice, f"{title} ({kind.words})", shape=shape)
-    return _fit_animation(probe, kind, title, choice, shape)
+    return _as_video(_fit_animation(probe, kind, title, choice, shape))
 
 
 def _fit_animation(probe: Probe, kind: PostKind, title: str, choice: Choice, shape: float | None) -> Verdict:
@@ -70,6 +79,13 @@ def _fit_animation(probe: Probe, kind: PostKind, title: str, choice: Choice, sha
     if kind.animations is not None:
         return Cannot(because=f"This animated picture is too large for {title}. Make it smaller.", code="too-large")
     return _wrong_sort(kind, title, "an animated picture")
+
+
+def _as_video(verdict: Verdict) -> Verdict:
+    """Says so first, where an animation becomes a video."""
+    if not isinstance(verdict, Converts) or verdict.plan.step(Film) is None:
+        return verdict
+    return msgspec.structs.replace(verdict, changes=(AS_VIDEO, *verdict.changes))
 
 
 def _moves(probe: Probe, taken: Animations) -> bool:

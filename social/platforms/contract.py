@@ -28,10 +28,6 @@ Settling = Literal["rkey", "key", "handle", "search", "blind"]
 About = Literal["publish", "media", "any"]
 
 
-# What an animated picture is to a platform: one like any other, the only file of its post, or shown as a still.
-Animated = Literal["like-any", "alone", "still"]
-
-
 class Limits(msgspec.Struct, frozen=True, kw_only=True):
     """What a platform takes, as data. An account may have its own (`Account.limits`): its server's configuration."""
 
@@ -46,7 +42,6 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     image_pixels: int | None = None
     image_types: tuple[str, ...]
     animated_bytes: int | None = None  # of an animated picture; None: as for any other
-    animated: Animated = "alone"
     video_bytes: int | None = None  # where an account's server says so; else `Platform.kinds` does
     video_pixels: int | None = None
     video_fps: int | None = None
@@ -318,7 +313,8 @@ class Platform:
     # Making posts public.
     identify: "Callable[[Call], Awaitable[Identity]]"
     prepare: "Callable[[Call, Content, Prepared, Save], Awaitable[Prepared]]"
-    ready: "Callable[[Call, Prepared], Awaitable[bool]]"
+    # What was prepared, once the platform has finished with it, with what it then says; None while it works on it.
+    ready: "Callable[[Call, Prepared], Awaitable[Prepared | None]]"
     publish: "Callable[[Call, Turn], Awaitable[Receipt]]"
     find: "Callable[[Call, Sought], Awaitable[Receipt | None]]"
     delete: "Callable[[Call, str], Awaitable[None]] | None" = None

@@ -38,8 +38,9 @@ def problems(content: Content, limits: Limits, platform: Platform) -> list[Wrong
 
 def remarks(content: Content, limits: Limits, platform: Platform) -> list[str]:
     """What the person should know and is no fault."""
+    outcomes = [outcome(part, limits, platform) for part in content.parts]
     said = list(platform.remarks(content))
-    if limits.animated == "still" and any(item.animated for item in content.files):
+    if any(each.stills for each in outcomes if each is not None):
         said.append(f"{platform.title} shows an animated picture as a still one.")
     return said
 

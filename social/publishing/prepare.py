@@ -149,8 +149,8 @@ async def _made(
         prepared = await platform.prepare(call, content, made[-1], save)
         await save(prepared)
         for pause in POLLS:
-            if await platform.ready(call, prepared):
-                return prepared
+            if (finished := await platform.ready(call, prepared)) is not None:
+                return finished
             await asyncio.sleep(pause)
         return None
 

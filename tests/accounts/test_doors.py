@@ -20,7 +20,7 @@ async def test_the_platforms_are_listed_with_what_they_take(person: Person, sand
     platforms = {each["name"]: each for each in await person.ask("GET", "/platforms")}
     mastodon = platforms["mastodon"]
     limits = mastodon.pop("limits")
-    assert (limits["text"], limits["thread"], limits["animated"], limits["text_bytes"]) == (500, 100, "alone", None)
+    assert (limits["text"], limits["thread"], limits["text_bytes"]) == (500, 100, None)
     assert mastodon == {
         "name": "mastodon",
         "title": "Mastodon",

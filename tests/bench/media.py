@@ -3,19 +3,22 @@
 Each file comes in as it would through the API; for each kind of post of each platform it is said what becomes of it; a
 plan is carried out once; and then the rules of the simulated platforms, taken from their sheets alone, look at what
 would go out. A surprise is whatever they refuse, whatever could not be made although it was promised, and whatever is
-refused without a sentence. `--sample` files, spread over all; `--full` for every one of them.
+refused without a sentence. `--sample` files, spread over all; `--full` for every one of them, which takes an hour:
+`--into` a folder, it goes on where it was, and leaves pictures of all that was made there.
 """
 
 import argparse
 import asyncio
 import importlib
+import os
 import resource
 import tempfile
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+
+import msgspec
 
 from social.errors import Invalid, Refused
 from social.files import PostKind, Probe
@@ -28,6 +31,7 @@ from social.media.rendering import rendered
 from social.media.sources import OnDisk
 from social.platforms import AHEAD, PLATFORMS
 from social.sandbox.files import Seen
+from tests.bench import sheet
 from tests.media.corpus import Sample, every
 
 SAMPLE = 24
@@ -41,6 +45,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The options of this bench."""
     parser.add_argument("--sample", type=int, default=SAMPLE, help="how many files, spread over all")
     parser.add_argument("--full", action="store_true", help="every file")
+    parser.add_argument(
+        "--into", type=Path, help="a folder for what came of each file; what is there is not done again"
+    )
     parser.add_argument("--only", default="", help="only files with one of these, parted by commas, in their name")
 
 
@@ -50,11 +57,15 @@ async def run(args: argparse.Namespace) -> dict[str, Any]:
     samples = [each for each in every() if any(word in each.name for word in args.only.split(","))]
     if not args.full and not args.only:
         samples = samples[:: max(1, len(samples) // args.sample)]
-    found = Found()
-    with tempfile.TemporaryDirectory(prefix="social-corpus-") as folder:
-        for number, sample in enumerate(samples, start=1):
-            await _tried(sample, Path(folder), found)
-            print(f"{number:4} of {len(samples)}  {time.monotonic() - began:6.0f} s  {sample.name}", flush=True)
+    found, benches = Found(), Benches()
+    if args.into is not None:
+        args.into.mkdir(parents=True, exist_ok=True)
+    for number, sample in enumerate(samples, start=1):
+        found.add(await _tried_once(sample, benches, args.into))
+        print(f"{number:4} of {len(samples)}  {time.monotonic() - began:6.0f} s  {sample.name}", flush=True)
+    if args.into is not None:
+        for page in await asyncio.to_thread(sheet.pages, args.into):
+            print(page)
     return {
         "files": len(samples),
         "files_refused_in_words": found.files_refused,
@@ -71,9 +82,8 @@ async def run(args: argparse.Namespace) -> dict[str, Any]:
     }
 
 
-@dataclass
-class Found:
-    """What came of it all."""
+class Found(msgspec.Struct):
+    """What came of a file, or of all."""
 
     files_refused: int = 0
     combinations: int = 0
@@ -82,28 +92,47 @@ class Found:
     conversions: int = 0
     refused: int = 0
     needed: int = 0
-    surprises: list[str] = field(default_factory=list)
-    benches: Benches = field(default_factory=Benches)
+    surprises: list[str] = []
 
     def surprise(self, what: str) -> None:
         """Takes note of one, and shows it at once."""
         self.surprises.append(what)
         print(f"SURPRISE {what}", flush=True)
 
+    def add(self, other: "Found") -> None:
+        """The one and the other."""
+        for name in self.__struct_fields__:
+            setattr(self, name, getattr(self, name) + getattr(other, name))
 
-async def _tried(sample: Sample, folder: Path, found: Found) -> None:
+
+async def _tried_once(sample: Sample, benches: Benches, into: Path | None) -> Found:
+    """What comes of a file, or came of it before."""
+    kept = into / f"{sample.name.replace(' ', '_')}.json" if into is not None else None
+    if kept is not None and kept.exists():
+        return msgspec.json.decode(kept.read_bytes(), type=Found)
+    found = Found()
+    strip = kept.with_suffix(".strip.png") if kept is not None else None
+    with tempfile.TemporaryDirectory(prefix="social-corpus-") as folder:
+        await _tried(sample, Path(folder), found, benches, strip)
+    if kept is not None:
+        kept.write_bytes(msgspec.json.encode(found))
+    return found
+
+
+async def _tried(sample: Sample, folder: Path, found: Found, benches: Benches, strip: Path | None) -> None:
     """One file on every platform."""
     path = await asyncio.to_thread(sample.made, folder)
+    raw = folder / "raw"
+    os.link(path, raw)
     try:
-        clean, facts = await _taken(path, folder / "clean", found.benches)
+        clean, facts = await _taken(path, folder / "clean", benches)
     except Refused as refused:
         found.files_refused += 1
         if not refused.sentence.endswith(".") or refused.facts.get("code") == "too-hard":
             found.surprise(f"{sample.name} came in: {refused.sentence}")
         return
-    finally:
-        path.unlink(missing_ok=True)
     made: dict[str, Path | None] = {}
+    words: dict[Path, str] = {}
     seen: dict[Path, Seen | str] = {}
     for platform, (title, kinds) in KINDS.items():
         refusal = importlib.import_module(f"social.sandbox.{platform}.files").refusal
@@ -126,13 +155,16 @@ async def _tried(sample: Sample, folder: Path, found: Found) -> None:
                 continue
             goes_out = await _going_out(verdict, clean, facts, made, folder, found, about)
             if goes_out is not None:
+                if isinstance(verdict, Converts):
+                    words.setdefault(goes_out, f"{platform} {kind.name}: {' '.join(verdict.changes)}")
                 if goes_out not in seen:
                     seen[goes_out] = await asyncio.to_thread(_seen, goes_out)
                 if (said := _ruled(refusal, kind, seen[goes_out])) is not None:
                     found.surprise(f"{about}: {said}")
-    for each in [clean, *made.values()]:
-        if each is not None:
-            each.unlink(missing_ok=True)
+    if strip is not None:
+        came = [sheet.Shown(raw, "as it came"), sheet.Shown(clean, "as it is kept")]
+        shown = [*came, *(sheet.Shown(path, words[path]) for path in made.values() if path)]
+        await asyncio.to_thread(sheet.strip, sample.name, shown, strip)
 
 
 async def _taken(path: Path, clean: Path, benches: Benches) -> tuple[Path, Probe]:

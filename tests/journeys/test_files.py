@@ -111,3 +111,37 @@ async def test_a_video_that_cannot_go_out_is_refused_in_words_before_it_is_plann
     assert "takes 2:20 at most" in refused["files"][0]["because"]
     assert trimmed["problems"] == []
     assert trimmed["files"][0]["changes"][0] == "It is cut: from 5 seconds to 1:30."
+
+
+async def test_what_becomes_of_an_animation_is_said_before_it_is_sent(
+    person: Person, sandbox: Sandbox, backing: Backing
+) -> None:
+    """It moves on wherever it can: as it is, or as a video where that is the only way; beside pictures it may not."""
+    files = {"gif": awkward.moving_gif(), "jpg": awkward.jpeg()}
+    gif, jpg = [
+        {"id": (await person.ask("POST", "/media", params={"name": f"a.{end}"}, data=io.BytesIO(body)))["id"]}
+        for end, body in files.items()
+    ]
+    where = dict(zip(await accounts(person, sandbox), PLATFORMS, strict=True))
+    asked: Json = {"text": "a wave", "accounts": list(where)}
+
+    async def said(*media: Json) -> dict[str, tuple[str, str, list[str]]]:
+        checked = await person.ask("POST", "/posts/checks", json=asked | {"media": list(media)})
+        return {
+            where[each["account_id"]]: (
+                each["files"][0]["verdict"],
+                " ".join([*each["files"][0]["changes"], *(wrong["detail"] for wrong in each["problems"])]),
+                each["notes"],
+            )
+            for each in checked
+        }
+
+    alone, beside = await said(gif), await said(gif, jpg)
+
+    assert [alone[name][0] for name in PLATFORMS] == ["fits", "fits", "converts"]
+    assert alone["bluesky"][1].startswith("The animation becomes a video.")
+    assert alone["bluesky"][2] == []
+    assert "still" in beside["bluesky"][1]
+    assert beside["bluesky"][2] == ["Bluesky shows an animated picture as a still one."]
+    for name in ("mastodon", "x"):
+        assert "takes an animated picture only on its own. Remove it or the others." in beside[name][1]

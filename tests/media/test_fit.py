@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from social.files import AS_IT_IS, Choice, Footage, PostKind, Probe, Sound
-from social.media.fit import File, best, fit, fit_all
+from social.media.fit import AS_VIDEO, File, best, fit, fit_all
 from social.media.plans import (
     Aac,
     Cannot,
@@ -36,6 +36,8 @@ KINDS: dict[str, tuple[str, tuple[PostKind, ...]]] = {
     **{name: (each.title, each.kinds(each.limits)) for name, each in PLATFORMS.items()},
     **AHEAD,
 }
+STILL = "still"  # what is said of one that does not move any more
+BLUESKY = (KINDS["bluesky"][1], "Bluesky")
 EVERY = [(name, kind.name) for name, (_, kinds) in KINDS.items() for kind in kinds]
 
 
@@ -124,10 +126,33 @@ def test_an_animation_goes_out_as_it_is_or_becomes_a_video_or_stands_still() -> 
     assert steps(fitted(gif, "bluesky", "pictures"))[0] == Still()
     film = steps(fitted(gif, "instagram", "reel"))
     assert film[:2] == (Loop(times=2), Rate(fps=24.0))
+    alone, beside = best([File(probe=gif)], *BLUESKY), best([File(probe=gif), File(probe=picture())], *BLUESKY)
+    assert (alone.kind.name, alone.stills, beside.kind.name, beside.stills) == ("video", False, "pictures", True)
+    timeless = best([File(probe=msgspec.structs.replace(gif, seconds=0.0))], *BLUESKY)
+    assert (timeless.kind.name, timeless.stills) == ("pictures", True)
     large = picture(1400, 1200, mime="image/gif", frames=20, seconds=2.0, bytes=3_000_000)
     outcome = best([File(probe=large)], KINDS["x"][1], "X")
     assert outcome.kind.name == "video"
     assert outcome.possible
+
+
+@pytest.mark.parametrize("platform", KINDS)
+@pytest.mark.parametrize("beside", [0, 1], ids=["alone", "beside a picture"])
+def test_what_becomes_of_an_animation_is_always_said(platform: str, beside: int) -> None:
+    """Whether it goes on moving as it is, becomes a video, stands still, or is not taken at all."""
+    title, kinds = KINDS[platform]
+    gif = picture(600, 400, mime="image/gif", frames=30, seconds=3.0)
+    for probe in (gif, msgspec.structs.replace(gif, mime="image/webp"), msgspec.structs.replace(gif, bytes=90_000_000)):
+        outcome = best([File(probe=probe), *[File(probe=picture())] * beside], kinds, title)
+        said = outcome.because or outcome.files[0]
+        match said:
+            case Fits():
+                assert outcome.kind.animations is not None
+            case Converts():
+                first = said.changes[0]
+                assert first == AS_VIDEO if said.plan.mime == "video/mp4" else STILL in first
+            case Cannot():
+                assert said.because.endswith(".")
 
 
 CODECS = {"hevc": "h264", "vp9": "h264", "av1": "h264", "prores": "h264"}

@@ -228,10 +228,10 @@ async def _prepare(call: Call, content: Content, prepared: Prepared, save: Save)
     return prepared
 
 
-async def _ready(call: Call, prepared: Prepared) -> bool:
+async def _ready(call: Call, prepared: Prepared) -> Prepared | None:
     world = INSTANCE.get().world
     await world.step("ready", lambda: None, writes=False, mongo=False)
-    return not world.faulty(0.2)
+    return None if world.faulty(0.2) else prepared
 
 
 async def _identify(call: Call) -> Identity:

@@ -117,4 +117,5 @@ async def calling(platform: Platform, server: Scripted, *, patience: float = 1.0
             patience=patience,
             faults=platform.faults,
             token=Token(access="the-access-token"),
+            realm="sandbox",
         )

@@ -475,7 +475,7 @@ def test_what_needs_preparing_is_known(content: Content, needed: bool) -> None:
 
 async def test_everything_prepared_is_ready() -> None:
     async with scripted("hang up") as server, calling(BLUESKY, server) as call:
-        assert await BLUESKY.ready(call, Prepared(media=kept("a")))
+        assert await BLUESKY.ready(call, Prepared(media=kept("a"))) == Prepared(media=kept("a"))
     assert server.requests == []
 
 
@@ -546,6 +546,16 @@ def test_what_would_be_refused_is_said_before(
     wrong = problems(content, BLUESKY.limits, BLUESKY)
     assert [(each.pointer, each.code) for each in wrong] == ([(pointer, code)] if pointer else [])
     assert all(each.detail.endswith(".") for each in wrong)
+
+
+MOVING = msgspec.structs.replace(PICTURE, mime="image/gif", animated=True)
+FILM = msgspec.structs.replace(PICTURE, mime="video/mp4")
+
+
+@pytest.mark.parametrize("item", [MOVING, FILM], ids=["an animation", "a video"])
+def test_the_preview_of_a_link_does_not_move(item: MediaItem) -> None:
+    wrong = problems(Content(text="hello", media=(item,), options={"card": CARD}), BLUESKY.limits, BLUESKY)
+    assert ("/options/bluesky/card", "card-and-video") in [(each.pointer, each.code) for each in wrong]
 
 
 @pytest.mark.parametrize(

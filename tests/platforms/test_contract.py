@@ -65,6 +65,11 @@ async def test_an_animated_picture_is_published_with_its_words(rig: Rig) -> None
     assert rig.online()[0]["alts"] == ["it turns"]
 
 
+async def test_a_video_is_published_with_its_words(rig: Rig) -> None:
+    await rig.published(rig.person(), Content(text="look", media=(rig.film("it runs"),)))
+    assert rig.online()[0]["alts"] == ["it runs"]
+
+
 async def test_the_same_turn_is_public_once(rig: Rig) -> None:
     person = rig.person()
     turn = await rig.turn(person, HELLO)
@@ -405,8 +410,7 @@ async def test_an_interrupted_preparation_goes_on_where_it_was(uploaded: int, ri
     before = rig.uploads()
     prepared = await rig.prepared(person, content, saved[-1])
     assert rig.uploads() - before == 4 - uploaded
-    await rig.until_ready(person, prepared)
-    turn = await rig.turn(person, content, prepared)
+    turn = await rig.turn(person, content, await rig.until_ready(person, prepared))
     first = await rig.publish(person, turn)
     await rig.publish(person, following(turn, 1, [first]))
     assert [post["alts"] for post in rig.online()] == [["0", "1", "2"], ["3"]]

@@ -3,6 +3,7 @@
 import asyncio
 import base64
 import dataclasses
+import json
 import urllib.error
 import uuid
 from collections.abc import AsyncIterator, Iterator
@@ -19,7 +20,7 @@ from social.backing.outbound import Outbound
 from social.errors import Disconnected, OutcomeUnknown, PreparationLost, Rejected, TokenExpired
 from social.moments import now
 from social.platforms import dpop, oauth
-from social.platforms.bluesky import BLUESKY
+from social.platforms.bluesky import BLUESKY, videos
 from social.platforms.bluesky.connecting import discover, login, refresh, revoke
 from social.platforms.bluesky.publishing import PUT, delete, find, prepare, publish
 from social.platforms.bluesky.records import POST, POSTGATE, THREADGATE
@@ -27,6 +28,7 @@ from social.platforms.bluesky.tids import tid
 from social.platforms.calls import Call
 from social.platforms.contract import App, Content, MediaItem, Part, Prepared, Receipt, Sought, Token, Turn
 from social.settings import Settings, Times
+from tests.media import films
 from tests.pictures import jpeg
 from tests.platforms.test_contract import TEXTS, filled
 from tests.servers.pds import APP_PASSWORD, Pds, Someone, running
@@ -514,6 +516,30 @@ async def test_a_file_that_was_swept_is_uploaded_again(desk: Desk, anna: Someone
     with pytest.raises(PreparationLost):
         await publish(desk.call(), swept)
     await publish(desk.call(), turn)
+
+
+@pytest.mark.parametrize("by", ["an app password", "OAuth"])
+async def test_a_permission_lets_the_video_service_hand_over_what_is_then_posted(
+    by: str, pds: Pds, desk: Desk, anna: Someone
+) -> None:
+    """There is no video service for this machine: what it does with our permission is done here in its place."""
+    token = (await permitted(pds, desk, anna))[2] if by == "OAuth" else desk.token
+    call = desk.call(token)
+    home = pds.ask("com.atproto.server.describeServer")["did"]
+    film = films.of_size(5_000)
+
+    permission = await videos.permission(call, home, videos.HAND_ON)
+    for refused in (await videos.permission(call, videos.AUDIENCE, videos.HAND_ON), "nonsense"):
+        with pytest.raises(urllib.error.HTTPError):
+            pds.upload(film, "video/mp4", token=refused)
+    blob = pds.upload(film, "video/mp4", token=permission)
+
+    item = msgspec.structs.replace(desk.picture("it runs", film), mime="video/mp4")
+    turn = await desk.turn(anna, Content(text="", media=(item,)), Prepared(media=(json.dumps(blob),)))
+    receipt = await publish(call, turn)
+    record = pds.records(anna)[0]
+    assert record["uri"] == receipt.id
+    assert (record["value"]["embed"]["video"], record["value"]["embed"]["alt"]) == (blob, "it runs")
 
 
 @asynccontextmanager

@@ -215,7 +215,8 @@ async def test_an_upload_that_fails_says_what_happens_next(answers: Any, error: 
 async def asked_whether_ready(prepared: Prepared, *answers: bytes) -> tuple[bool, list[str]]:
     async with scripted(*answers) as server, calling(X, server) as call:
         is_ready = await X.ready(call, prepared)
-    return is_ready, [each.path for each in server.requests]
+    assert is_ready in (None, prepared)
+    return is_ready is not None, [each.path for each in server.requests]
 
 
 WORKED_ON = Prepared(media=("21",), facts={"keys": ["16_21"], "described": 1, "ask_at": {"21": 0.0}})

@@ -268,8 +268,8 @@ async def test_what_takes_longer_to_prepare_than_a_lease_is_prepared_once(
         await asyncio.sleep(2.5)
         return Prepared(media=("1",))
 
-    async def at_once(call: Call, prepared: Prepared) -> bool:
-        return True
+    async def at_once(call: Call, prepared: Prepared) -> Prepared:
+        return prepared
 
     monkeypatch.setitem(
         PLATFORMS, "mastodon", dataclasses.replace(PLATFORMS["mastodon"], prepare=slowly, ready=at_once)
@@ -297,8 +297,8 @@ async def pictured(planned: Planned, monkeypatch: pytest.MonkeyPatch, *, ready: 
         begun.append(prepared)
         return Prepared(media=(f"upload {len(begun)}",))
 
-    async def answer(call: Call, prepared: Prepared) -> bool:
-        return ready
+    async def answer(call: Call, prepared: Prepared) -> Prepared | None:
+        return prepared if ready else None
 
     monkeypatch.setattr(prepare, "POLLS", (0.01,))
     monkeypatch.setattr(prepare, "LATER", 0)

@@ -115,6 +115,14 @@ class Pds:
         listed: list[dict[str, Any]] = self.ask(f"com.atproto.repo.listRecords?{query}")["records"]
         return listed
 
+    def upload(self, data: bytes, mime: str, *, token: str) -> dict[str, Any]:
+        """The blob of a file that is handed in. urllib's HTTPError if it is refused."""
+        headers = {"Content-Type": mime, "Authorization": f"Bearer {token}"}
+        request = urllib.request.Request(f"{self.url}/xrpc/com.atproto.repo.uploadBlob", data, headers)
+        with urllib.request.urlopen(request, timeout=30) as answer:
+            blob: dict[str, Any] = json.load(answer)["blob"]
+            return blob
+
     def ask(self, path: str, body: object = None, *, token: str | None = None) -> Any:
         """One call; its answer. urllib's HTTPError if it is refused."""
         headers = {"Content-Type": "application/json"} | ({"Authorization": f"Bearer {token}"} if token else {})

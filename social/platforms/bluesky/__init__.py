@@ -40,7 +40,6 @@ BLUESKY = Platform(
         alt=ALT,
         image_bytes=IMAGE_BYTES,
         image_types=("image/jpeg", "image/png", "image/webp", "image/gif"),
-        animated="still",
         thread=100,
     ),
     kinds=kinds,

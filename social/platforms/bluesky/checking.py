@@ -61,6 +61,9 @@ def _card(content: Content, card: BlueskyCard) -> Iterator[Wrong]:
         is_page = False
     if not is_page:
         yield Wrong(f"{AT}/card/url", "This is no web address. It begins with https://.", "address")
+    if any(item.video or item.animated for item in content.media):
+        words = "The preview of a link is a picture that stands still. Remove what moves, or the link."
+        yield Wrong(f"{AT}/card", words, "card-and-video")
     if len(content.media) > 1:
         words = "A link can have one picture as its preview. Remove the others, or the link."
         yield Wrong(f"{AT}/card", words, "card-and-media")

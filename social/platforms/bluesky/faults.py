@@ -96,7 +96,7 @@ FAULTS = (
         status=413,
         then=Rejected,
         code="too-big",
-        words="The server finds this too big. Use a smaller picture.",
+        words="The server finds this too big. Use a smaller picture or video.",
     ),
     Fault(
         status=501,

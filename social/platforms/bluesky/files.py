@@ -9,7 +9,7 @@ VIDEO_SECONDS = (0.1, 180.0)
 
 
 def kinds(limits: Limits) -> tuple[PostKind, ...]:
-    """Pictures, which stand still, or a video."""
+    """Pictures, which stand still; or a video, which an animated picture becomes that is alone."""
     pictures = Pictures(types=limits.image_types, bytes=limits.image_bytes)
     video = Videos(bytes=limits.video_bytes or VIDEO_BYTES, seconds=VIDEO_SECONDS)
     return (

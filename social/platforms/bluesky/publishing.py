@@ -9,7 +9,7 @@ from msgspec import UNSET, UnsetType
 
 from social.errors import OutcomeUnknown, PlatformError, PreparationLost, Rejected, TokenExpired
 from social.moments import rfc3339
-from social.platforms.bluesky import records, references
+from social.platforms.bluesky import records, references, videos
 from social.platforms.bluesky.facets import facets, handles
 from social.platforms.bluesky.options import BlueskyOptions
 from social.platforms.bluesky.pages import post_page
@@ -28,8 +28,9 @@ from social.platforms.bluesky.records import (
     Uri,
 )
 from social.platforms.bluesky.tids import tid
+from social.platforms.bluesky.videos import Job
 from social.platforms.calls import Call, Empty, Upload
-from social.platforms.contract import Content, Evidence, Prepared, Receipt, Save, Sought, Turn
+from social.platforms.contract import Content, Evidence, MediaItem, Prepared, Receipt, Save, Sought, Turn
 
 PUT = "/xrpc/com.atproto.repo.putRecord"
 TAKEN = "place-taken"  # the code of the answer that something lies where a post should
@@ -56,7 +57,7 @@ def prepares(content: Content) -> bool:
 
 
 async def prepare(call: Call, content: Content, prepared: Prepared, save: Save) -> Prepared:
-    """Looks up whom and what the post refers to, then uploads its pictures, saving after each.
+    """Looks up whom and what the post refers to, then uploads its files, saving after each.
 
     What a handle or an address means is frozen here, so that every attempt sends the same record.
     """
@@ -64,25 +65,25 @@ async def prepare(call: Call, content: Content, prepared: Prepared, save: Save) 
         prepared = msgspec.structs.replace(prepared, facts={**prepared.facts, name: fact})
         await save(prepared)
     for item in content.files[len(prepared.media) :]:
-        uploaded = await call.post(
-            "/xrpc/com.atproto.repo.uploadBlob",
-            Uploaded,
-            file=Upload(key=item.key, mime=item.mime, size=item.bytes),
-            to="media",
-        )
-        sort = "video/" if item.video else "image/"
-        if not uploaded.blob.mimeType.startswith(sort):  # it looks at the bytes, and would refuse the post
-            words = "The server cannot do anything with one of the pictures. Replace it and plan the post again."
-            raise Rejected(words, code="bad-file", said=uploaded.blob.mimeType)
-        blob = msgspec.json.encode(uploaded.blob).decode()
-        prepared = msgspec.structs.replace(prepared, media=(*prepared.media, blob))
+        made = await (videos.handed_in(call, item) if item.video else _uploaded(call, item))
+        prepared = msgspec.structs.replace(prepared, media=(*prepared.media, msgspec.json.encode(made).decode()))
         await save(prepared)
     return prepared
 
 
-async def ready(call: Call, prepared: Prepared) -> bool:
-    """True: what the server has taken can be used at once."""
-    return True
+async def ready(call: Call, prepared: Prepared) -> Prepared | None:
+    """`prepared` with a blob in the place of every video that was worked on. Rejected or PreparationLost if one fails.
+
+    A picture can be used as soon as the server has taken it.
+    """
+    blobs = []
+    for kept in prepared.media:
+        made = _kept(kept)
+        blob = await videos.finished(call, made) if isinstance(made, Job) else made
+        if blob is None:
+            return None
+        blobs.append(msgspec.json.encode(blob).decode())
+    return msgspec.structs.replace(prepared, media=tuple(blobs))
 
 
 async def publish(call: Call, turn: Turn) -> Receipt:
@@ -170,10 +171,24 @@ async def _post(call: Call, turn: Turn) -> Post:
     )
 
 
+async def _uploaded(call: Call, item: MediaItem) -> Blob:
+    file = Upload(key=item.key, mime=item.mime, size=item.bytes)
+    uploaded = await call.post("/xrpc/com.atproto.repo.uploadBlob", Uploaded, file=file, to="media")
+    if not uploaded.blob.mimeType.startswith("image/"):  # it looks at the bytes, and would refuse the post
+        words = "The server cannot do anything with one of the pictures. Replace it and plan the post again."
+        raise Rejected(words, code="bad-file", said=uploaded.blob.mimeType)
+    return uploaded.blob
+
+
 def _is_prepared(turn: Turn, options: BlueskyOptions) -> bool:
     needed = {"quote": options.quote, "reply": options.reply_to}
     known = all(name in turn.prepared.facts for name, wanted in needed.items() if wanted)
-    return known and len(turn.media_ids) == len(turn.media)
+    finished = not any(isinstance(_kept(each), Job) for each in turn.media_ids)
+    return known and finished and len(turn.media_ids) == len(turn.media)
+
+
+def _kept(media_id: str) -> Blob | Job:
+    return msgspec.json.decode(media_id, type=Blob | Job)
 
 
 async def _answered(call: Call, turn: Turn, options: BlueskyOptions) -> Reply | UnsetType:

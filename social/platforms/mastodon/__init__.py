@@ -167,13 +167,13 @@ async def prepare(call: Call, content: Content, prepared: Prepared, save: Save) 
     return prepared
 
 
-async def ready(call: Call, prepared: Prepared) -> bool:
-    """Whether the server has finished with every picture. PreparationLost if it has thrown one away."""
+async def ready(call: Call, prepared: Prepared) -> Prepared | None:
+    """`prepared`, once the server has finished with every file. PreparationLost if it has thrown one away."""
     for id in prepared.media:
         answer = await call.ask("GET", f"/api/v1/media/{_part(id)}", Media, params=ENGLISH, to="media")
         if answer.status == 206:
-            return False
-    return True
+            return None
+    return prepared
 
 
 async def publish(call: Call, turn: Turn) -> Receipt:
@@ -233,7 +233,7 @@ def _options(content: Content) -> MastodonOptions:
 
 async def _blame_the_media(call: Call, prepared: Prepared) -> None:
     """A refusal in a language we do not read may be about a picture: then it is not the author who must act."""
-    if prepared.media and not await ready(call, prepared):
+    if prepared.media and await ready(call, prepared) is None:
         raise RetryLater(f"{call.host} still works on the pictures.", code="media-busy", status=422)
 
 

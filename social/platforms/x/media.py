@@ -100,21 +100,22 @@ async def prepare(call: Call, content: Content, prepared: Prepared, save: Save) 
     return prepared
 
 
-async def ready(call: Call, prepared: Prepared) -> bool:
-    """Whether X has finished with every file. Rejected if it cannot use one, PreparationLost if it is better repeated.
+async def ready(call: Call, prepared: Prepared) -> Prepared | None:
+    """`prepared`, once X has finished with every file.
 
+    Rejected if it cannot use one, PreparationLost if it is better repeated.
     Nobody is asked before the time X named when it got the file. What it names later cannot be kept here: then the
     engine's own pauses are all there is.
     """
     at = now().timestamp()
     for id, ask_at in progress_of(prepared).ask_at.items():
         if at < ask_at:
-            return False
+            return None
         asked = {"command": "STATUS", "media_id": id}
         media = await call.get("/2/media/upload", Media, params=asked, to="media")
         if not _finished(media.data.processing_info):
-            return False
-    return True
+            return None
+    return prepared
 
 
 def _finished(processing: Processing | None) -> bool:

@@ -40,7 +40,6 @@ LIMITS = Limits(
     image_bytes=5 * MB,
     image_types=("image/jpeg", "image/png", "image/webp", "image/gif"),
     animated_bytes=15 * MB,
-    animated="alone",
     thread=25,  # X names none; this is ours
 )
 

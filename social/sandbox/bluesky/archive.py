@@ -7,7 +7,7 @@ from typing import TypeVar
 
 import msgspec
 
-from social.sandbox.bluesky.records import Account, AppPassword, Asking, Blob, Code, Grant, Record, Session
+from social.sandbox.bluesky.records import Account, AppPassword, Asking, Blob, Code, Grant, Record, Session, VideoJob
 from social.sandbox.store import Store
 
 SCHEMA = """
@@ -29,6 +29,9 @@ CREATE TABLE IF NOT EXISTS bluesky_blobs (did TEXT, cid TEXT, body BLOB NOT NULL
 CREATE TABLE IF NOT EXISTS bluesky_uses (did TEXT, cid TEXT, record INTEGER,
     PRIMARY KEY (did, cid, record)) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS bluesky_uses_by_record ON bluesky_uses (record);
+CREATE TABLE IF NOT EXISTS bluesky_videos (id TEXT PRIMARY KEY, did TEXT NOT NULL, cid TEXT NOT NULL,
+    began INTEGER NOT NULL, body BLOB NOT NULL) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS bluesky_videos_of ON bluesky_videos (did, began);
 CREATE TABLE IF NOT EXISTS bluesky_asking (uri TEXT PRIMARY KEY, body BLOB NOT NULL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS bluesky_codes (code TEXT PRIMARY KEY, body BLOB NOT NULL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS bluesky_grants (id TEXT PRIMARY KEY, body BLOB NOT NULL) WITHOUT ROWID;
@@ -178,6 +181,23 @@ class Archive:
     def is_used(self, blob: Blob) -> bool:
         sql = "SELECT 1 FROM bluesky_uses WHERE did = ? AND cid = ? LIMIT 1"
         return self._store.row(sql, blob.did, blob.cid) is not None
+
+    # Videos
+
+    def save_video(self, job: VideoJob) -> None:
+        sql = "REPLACE INTO bluesky_videos VALUES (?, ?, ?, ?, ?)"
+        self._store.write(sql, job.id, job.did, job.cid, job.began_ms, _encoded(job))
+
+    def video(self, job_id: str) -> VideoJob | None:
+        return self._one(VideoJob, "SELECT body FROM bluesky_videos WHERE id = ?", job_id)
+
+    def video_of(self, did: str, cid: str) -> VideoJob | None:
+        """The latest job of this account on these bytes."""
+        sql = "SELECT body FROM bluesky_videos WHERE did = ? AND cid = ? ORDER BY began DESC LIMIT 1"
+        return self._one(VideoJob, sql, did, cid)
+
+    def videos_since(self, did: str, ms: int) -> list[VideoJob]:
+        return self._all(VideoJob, "SELECT body FROM bluesky_videos WHERE did = ? AND began > ?", did, ms)
 
     # OAuth
 

@@ -10,6 +10,14 @@ Version = Literal["0.4.217", "0.5.35"]
 
 QuotaName = Literal["requests", "writes_hour", "writes_day", "logins", "logins_day", "uploads"]
 
+FailureCode = Literal[
+    "validation_failure",
+    "encoding_failure",
+    "pds_upload_failure",
+    "pds_upload_unsupported_blob_size",
+    "generic_failure",
+]
+
 Lifetime = Annotated[float, msgspec.Meta(ge=0, le=100_000_000)]  # seconds
 Count = Annotated[int, msgspec.Meta(ge=1)]
 
@@ -41,6 +49,16 @@ class BlueskyOddities(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
     image_bytes: Count | None = None  # 2,000,000; 1,000,000 before
     upload_limit: Count = 52_428_800  # bytes; on Bluesky's hosts 50 MiB, by default of the server 5 MiB (5,242,880)
     blobs_kept: Seconds = 86_400.0  # a blob in no record is swept after it: minutes by the schema; really: unconfirmed
+
+    # the video service
+    video_working: Seconds = 0.5  # how long it is at a video
+    video_seconds: Seconds = 180.0  # of the longest it takes; 600 since September 2026 by an announcement: unconfirmed
+    video_fails: FailureCode | None = None  # what becomes of every video that is handed in from now on
+    video_answers: Literal["bare", "wrapped"] = "bare"  # to an upload: the documentation's way, or the schema's
+    known_video: Literal["blob", "job"] = "blob"  # what is answered to the same file: its blob, or 409 and its job
+    videos_a_day: Count = 25  # of one account, and their bytes: old figures, unconfirmed
+    video_bytes_a_day: Count = 10_000_000_000
+    email_confirmed: bool = True  # of everybody here
 
     # reading
     app_view: bool = True  # False: a host without one, "No service configured"

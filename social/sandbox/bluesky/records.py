@@ -61,6 +61,18 @@ class Blob(msgspec.Struct, kw_only=True):
         return {"$type": "blob", "ref": {"$link": self.cid}, "mimeType": self.mime, "size": self.size}
 
 
+class VideoJob(msgspec.Struct, kw_only=True):
+    """A video that the service works on, or has worked on. `failure` is the code it ends with, if it does."""
+
+    id: str
+    did: str
+    cid: str
+    size: int
+    began_ms: int
+    ends_ms: int
+    failure: str | None
+
+
 class Version(msgspec.Struct, kw_only=True):
     """A record as it was before its latest edit: the AppView shows it for a while longer."""
 

@@ -106,7 +106,7 @@ async def revoke_app_password(call: Call) -> Response[bytes]:
 
 
 async def get_service_auth(call: Call) -> Response[bytes]:
-    """Signed with this host's secret; nobody here checks it (the original signs with the repository's key)."""
+    """Signed with this host's secret, which the video service here knows (the original: with the repository's key)."""
     who = caller(call)
     audience, method, now = call.needed("aud"), call.text("lxm"), int(time.time())
     if who.scopes is not None:
@@ -170,7 +170,7 @@ def _about(pds: Pds, account: Account) -> Json:
         "did": account.did,
         "handle": account.handle,
         "email": account.email,
-        "emailConfirmed": True,
+        "emailConfirmed": pds.oddities.email_confirmed,
         "active": state == "active",
     }
     if state != "active":

@@ -9,7 +9,7 @@ from litestar.datastructures import Headers
 from litestar.di import NamedDependency, Provide
 from litestar.params import FromPath
 
-from social.sandbox.bluesky import appview, blobs, consent, oauth, people, repo, sessions
+from social.sandbox.bluesky import appview, blobs, consent, oauth, people, repo, sessions, videos
 from social.sandbox.bluesky.call import Call, Web, reply
 from social.sandbox.bluesky.errors import Refused, broken, expired, invalid_request, missing_scope, not_implemented
 from social.sandbox.bluesky.pds import Pds
@@ -27,14 +27,15 @@ HTML_ERRORS = {502: "Bad Gateway", 504: "Gateway Time-out"}  # from the proxy in
 
 Handle = Callable[[Call], Awaitable[Response[bytes] | Any]]
 
-QUERIES: dict[str, Handle] = {**sessions.QUERIES, **repo.QUERIES, **blobs.QUERIES, **appview.QUERIES}
-PROCEDURES: dict[str, Handle] = {**sessions.PROCEDURES, **repo.PROCEDURES, **blobs.PROCEDURES}
+QUERIES: dict[str, Handle] = {**sessions.QUERIES, **repo.QUERIES, **blobs.QUERIES, **appview.QUERIES, **videos.QUERIES}
+PROCEDURES: dict[str, Handle] = {**sessions.PROCEDURES, **repo.PROCEDURES, **blobs.PROCEDURES, **videos.PROCEDURES}
 
 WRITES = {f"com.atproto.repo.{name}": "publish" for name in ("createRecord", "putRecord", "applyWrites")}
 GROUPS = {
     **WRITES,
     "com.atproto.repo.deleteRecord": "edit",
     "com.atproto.repo.uploadBlob": "upload",
+    "app.bsky.video.uploadVideo": "upload",
     **dict.fromkeys(sessions.PROCEDURES, "oauth"),
 }
 
@@ -95,7 +96,7 @@ class Bluesky:
         if nsid in GROUPS:
             narrow = GROUPS[nsid]
             return (narrow, "media", "all") if narrow == "upload" else (narrow, "all")
-        if nsid == "com.atproto.sync.getBlob":
+        if nsid == "com.atproto.sync.getBlob" or nsid.startswith("app.bsky.video."):
             return ("media", "all")
         return ("read", "all") if method in ("GET", "HEAD") else ("all",)
 

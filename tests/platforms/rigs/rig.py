@@ -15,6 +15,7 @@ import msgspec
 from social.backing.outbound import Outbound
 from social.platforms.calls import Call
 from social.platforms.contract import Content, Limits, MediaItem, Platform, Prepared, Receipt, Sought, Token, Turn
+from tests.media import films
 from tests.pictures import jpeg
 from tests.servers.sandbox import Person, Sandbox
 
@@ -78,6 +79,11 @@ class Rig(ABC):
         self.files[key] = body
         return MediaItem(media_id=key, key=key, mime=mime, bytes=len(body), width=320, height=240, alt=alt)
 
+    def film(self, alt: str = "", *, body: bytes | None = None) -> MediaItem:
+        """A video as it would lie in the bucket."""
+        video = self.picture(alt, body=films.short() if body is None else body, mime="video/mp4")
+        return msgspec.structs.replace(video, width=32, height=18)
+
     def slow_picture(self) -> MediaItem:
         """One that the platform has to be asked about."""
         return self.picture()
@@ -87,8 +93,7 @@ class Rig(ABC):
     ) -> Turn:
         """The first part of `content`, prepared and ready, frozen now."""
         if prepared is None:
-            prepared = await self.prepared(person, content)
-            await self.until_ready(person, prepared)
+            prepared = await self.until_ready(person, await self.prepared(person, content))
         usual = {"first_sent_at": _now(), "remote_account": person["account_id"]}
         return Turn(content=content, prepared=prepared, key=key or new_key(), **(usual | more))
 
@@ -116,12 +121,13 @@ class Rig(ABC):
 
         return await self.platform.prepare(self.call(person), content, before or Prepared(), save)
 
-    async def until_ready(self, person: Person, prepared: Prepared) -> None:
-        """Returns when the platform has finished with the media."""
+    async def until_ready(self, person: Person, prepared: Prepared) -> Prepared:
+        """What was prepared, when the platform has finished with the media."""
         deadline = time.monotonic() + 10
-        while not await self.platform.ready(self.call(person), prepared):
+        while (finished := await self.platform.ready(self.call(person), prepared)) is None:
             assert time.monotonic() < deadline, "the media was not ready within 10 s"
             await asyncio.sleep(0.05)
+        return finished
 
     async def look(self, person: Person, turn: Turn, call: Call | None = None, **more: Any) -> Receipt | None:
         """What a look finds for `turn`, as if it was sent last just now."""

@@ -1316,8 +1316,6 @@ export interface components {
             image_pixels: number | null;
             image_types: string[];
             animated_bytes: number | null;
-            /** @enum {string} */
-            animated: "like-any" | "alone" | "still";
             text_needed: boolean;
             thread: number;
         };
