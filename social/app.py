@@ -23,12 +23,14 @@ from social.accounts.pending import FoundAccount, Pending
 from social.api.health import Readiness
 from social.api.routes import application
 from social.backing import Backing, mongo, opened, redis
+from social.backing.s3 import BucketError
 from social.errors import Unavailable
 from social.jobs import clock, watch, worker
 from social.jobs.running import Running
 from social.live import sockets
 from social.live.hub import Hub
 from social.media.documents import Media
+from social.media.installation import Installation, bucket_is_ours
 from social.media.renditions import Rendition
 from social.media.uploads import Upload
 from social.outbox import relay
@@ -53,8 +55,8 @@ log = structlog.get_logger()
 
 DOCUMENTS: tuple[type[Document], ...] = (
     User, Workspace, Membership, Session, Tries, Ticket, Invitation, Repeat, Account, AppRegistration, Pending,
-    FoundAccount, Media, Upload, Rendition, Post, Publication, Attempt, Lane, Hold, Telling, LateMinute, Count, Alarm,
-    Beat, Round, Row, Relay,
+    FoundAccount, Installation, Media, Upload, Rendition, Post, Publication, Attempt, Lane, Hold, Telling, LateMinute,
+    Count, Alarm, Beat, Round, Row, Relay,
 )  # fmt: skip
 BACKLOG = 2048
 GARBAGE = 20_000  # objects more than before, after which those that refer to each other are looked for
@@ -98,6 +100,8 @@ async def serve(settings: Settings, listening: socket.socket | None) -> int:
         await _wait_for_servers(backing)
         await bind(backing)
         await mongo.insist(partial(mongo.index, DOCUMENTS))
+        with suppress(BucketError):  # whoever sweeps asks again
+            await mongo.insist(partial(bucket_is_ours, backing))
         return await _run(backing, listening)
 
 

@@ -2,12 +2,9 @@
 
 import asyncio
 import re
-import secrets
 import time
 import unicodedata
 from collections.abc import AsyncIterator
-
-from beanie import PydanticObjectId
 
 from social.errors import Refused
 
@@ -43,8 +40,3 @@ def tidy(name: str) -> str:
     last = re.split(r"[/\\]", name)[-1]
     seen = "".join(sign for sign in unicodedata.normalize("NFC", last) if unicodedata.category(sign) not in INVISIBLE)
     return TURNERS.sub("", seen).strip(" .")[:NAME_MOST] or "picture"
-
-
-def new_key(workspace_id: PydanticObjectId) -> str:
-    """Where a new file of the workspace is put in the bucket. Nobody can guess it."""
-    return f"w/{workspace_id}/m/{secrets.token_hex(16)}"

@@ -16,13 +16,13 @@ from social.media import probing
 from social.media.children import ENVIRONMENT, ROOT, ended
 from social.media.kinds import Kind
 from social.media.outcomes import DISK_IS_FULL, Looked, Made, Unusable
+from social.media.scratch import NO_ROOM
 from social.media.sources import Source
 
 log = structlog.get_logger()
 
 AT_ONCE = 2
 PATIENCE = 120.0  # seconds for one picture; it takes 0.3 to 7, and several times that on a machine with other work
-NO_ROOM = "The server's disk is full, so nothing can be uploaded. Please tell whoever runs it."
 TOO_HARD = "This picture could not be read: it takes more work than is given to one. Save it anew or smaller."
 
 

@@ -11,6 +11,7 @@ import msgspec
 BOXES = 2_000  # at the top of a file, beyond which nobody looks
 INDEX_MOST = 32 * 2**20  # bytes of an index that is looked into; 12 hours at 60 frames a second have about 30 MB
 HOLDERS = frozenset({b"trak", b"edts", b"mdia"})
+DEEPEST = 8  # boxes in boxes; an edit list has three around it
 ENTRIES = 100  # of an edit list
 SHIFT = 0.5  # seconds; what an encoder's delay asks for at most. What is more was cut by a person
 
@@ -114,11 +115,11 @@ def _kind_of_edits(index: bytes, box: Box, scale: int) -> Edits:
     return "cut" if shown > 1 else "shift"
 
 
-def _deep(index: bytes, box: Box) -> Iterator[Box]:
+def _deep(index: bytes, box: Box, depth: int = 0) -> Iterator[Box]:
     for inner in _inside(index, box.start, box.end):
         yield inner
-        if inner.name in HOLDERS:
-            yield from _deep(index, inner)
+        if inner.name in HOLDERS and depth < DEEPEST:
+            yield from _deep(index, inner, depth + 1)
 
 
 def _inside(index: bytes, at: int, end: int) -> Iterator[Box]:

@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Annotated, Any, ClassVar, Literal
 
 import msgspec
-from beanie import Document, PydanticObjectId
+from beanie import PydanticObjectId
 from pydantic import Field
 from pymongo import IndexModel
 from pymongo.asynchronous.client_session import AsyncClientSession
@@ -14,6 +14,7 @@ from social.backing import Backing
 from social.backing.mongo import BSON_ENCODERS, stored
 from social.events import EventType
 from social.files import Probe
+from social.media.keys import keys_known
 from social.media.renditions import Rendition
 from social.media.words import beginnings, folded, words
 from social.moments import now
@@ -242,12 +243,3 @@ class Media(OfWorkspace):
 
     def _event(self, type: EventType) -> Announcement:
         return Row.about(workspace_id=self.workspace_id, type=type, data={"id": str(self.id)})
-
-
-async def keys_known(documents: type[Document], fields: Sequence[str], keys: Sequence[str]) -> set[str]:
-    """Which of `keys` stand in one of these fields of any of the documents. Each field has its index."""
-    collection, wanted, known = documents.get_pymongo_collection(), set(keys), set()
-    for field in fields:
-        async for each in collection.find({field: {"$in": sorted(wanted)}}, {field: 1}):
-            known.add(str(each[field]))
-    return known

@@ -18,9 +18,10 @@ from social.backing.outbound import Coming, checked
 from social.backing.parts import Part
 from social.backing.s3 import BucketError
 from social.errors import Conflict, Invalid, NotFound, Refused, TooLarge
-from social.media.arriving import new_key, tidy
+from social.media.arriving import tidy
 from social.media.benches import Benches
 from social.media.finishing import looked_at
+from social.media.keys import new_key
 from social.media.kinds import ENOUGH
 from social.media.sending import OPEN_MOST
 from social.media.storage import make_room

@@ -32,6 +32,7 @@ CURVES = {"pq": "smpte2084", "hlg": "arib-std-b67"}
 THREADS = 2
 QUALITY = 20  # x264's CRF: nobody sees a difference at the first look
 PRESET = "veryfast"
+LONGER = 60.0  # seconds that a film may last beyond twice what it says
 KEY_EVERY = 2.0  # seconds between frames that stand alone
 # Without an edit list the first frame would come late by as much as the encoder reorders, but for negative offsets.
 MP4 = ("-movflags", "+faststart+negative_cts_offsets", "-use_editlist", "0", "-f", "mp4")
@@ -60,10 +61,17 @@ def _run(plan: Plan, probe: Probe, source: int, target: int, number: int, plainl
     words += _sound(plan, probe, silent) if number != 1 else ["-an"]
     words += ["-sn", "-dn", "-map_metadata", "-1", "-map_chapters", "-1"]
     if number == 1:
-        return [*words, "-f", "null", "-"]
+        return [*words, "-t", f"{_longest(plan, probe):.3f}", "-f", "null", "-"]
     if silent:
         words += ["-shortest"]
-    return [*words, *MP4, f"/proc/self/fd/{target}"]
+    return [*words, "-t", f"{_longest(plan, probe):.3f}", *MP4, f"/proc/self/fd/{target}"]
+
+
+def _longest(plan: Plan, probe: Probe) -> float:
+    """Seconds that what comes out may last at all. A frame that claims to be shown for years would else be repeated
+    until there is no memory left; asked of what is read, ffmpeg does that all the same."""
+    loop = plan.step(Loop)
+    return 2 * probe.seconds * (loop.times if loop is not None else 1) + LONGER
 
 
 def _read(plan: Plan, probe: Probe, source: int) -> Iterator[str]:

@@ -19,9 +19,10 @@ from social.errors import Conflict, Invalid, NotFound, TooLarge, Unavailable, Un
 from social.media import sending
 from social.media.benches import Benches
 from social.media.documents import Media
-from social.media.intake import disk, made_ready, nameless
+from social.media.intake import made_ready
 from social.media.kinds import ENOUGH
 from social.media.outcomes import STILL
+from social.media.scratch import disk, nameless
 from social.media.sources import InBucket
 from social.media.taken import expected, is_video
 from social.media.uploads import FINISHING, Upload

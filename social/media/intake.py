@@ -5,11 +5,9 @@ away whenever and however this process ends.
 """
 
 import asyncio
-import errno
 import hashlib
-import tempfile
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import AsyncExitStack, ExitStack, asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack, ExitStack, asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
 from typing import IO
@@ -21,12 +19,14 @@ from pymongo.errors import PyMongoError
 
 from social.backing import Backing
 from social.backing.s3 import BucketError
-from social.errors import Invalid, TooLarge, Unavailable, UnsupportedType
-from social.media.arriving import new_key, steady, tidy
-from social.media.benches import NO_ROOM, Benches
+from social.errors import Invalid, TooLarge, UnsupportedType
+from social.media.arriving import steady, tidy
+from social.media.benches import Benches
 from social.media.documents import Media
+from social.media.keys import new_key
 from social.media.kinds import ENOUGH, Kind
 from social.media.outcomes import Made
+from social.media.scratch import disk, nameless
 from social.media.storage import make_room
 from social.media.taken import expected, is_video
 from social.people.roles import Caller
@@ -34,7 +34,6 @@ from social.people.roles import Caller
 log = structlog.get_logger()
 
 MOST = 20 * 2**20  # bytes
-FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
 MAY_BE_COMMITTED = "UnknownTransactionCommitResult"
 
 
@@ -164,22 +163,6 @@ async def _withdraw(media: Media, backing: Backing) -> None:
             await backing.bucket.delete([media.key, media.thumbnail_key])
     except (PyMongoError, BucketError) as error:
         log.warning("media.files_left", key=media.key, thumbnail=media.thumbnail_key, error=type(error).__name__)
-
-
-@contextmanager
-def disk() -> Iterator[None]:
-    """A full disk, in words."""
-    try:
-        yield
-    except OSError as error:
-        if error.errno in FULL:
-            raise Unavailable(NO_ROOM, retry_after=60) from error
-        raise
-
-
-def nameless() -> IO[bytes]:
-    """A file of this machine that is gone when it is closed, however this process ends."""
-    return tempfile.TemporaryFile()
 
 
 def _too_large(most: int) -> TooLarge:

@@ -6,11 +6,10 @@ holds a lease; one that dies leaves it to run out, and another begins anew.
 
 import asyncio
 import secrets
-import tempfile
-from collections.abc import Coroutine, Iterable, Mapping
+from collections.abc import AsyncIterator, Coroutine, Iterable, Mapping, Sequence
 from contextlib import ExitStack, suppress
 from datetime import datetime, timedelta
-from typing import IO, Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 import msgspec
 import structlog
@@ -24,8 +23,10 @@ from social.backing import Backing
 from social.backing.mongo import BSON_ENCODERS, as_bson, stored
 from social.errors import Invalid, NotFound, Unavailable
 from social.files import Probe
+from social.media.keys import keys_known, new_rendition_key
 from social.media.plans import Plan
 from social.media.rendering import check_room, rendered, room_needed
+from social.media.scratch import nameless
 from social.moments import now
 from social.outbox.bus import Bus
 from social.people.workspaces import OfWorkspace
@@ -76,6 +77,7 @@ class Rendition(OfWorkspace):
     probe: Annotated[Probe | None, stored(Probe | None)] = None  # of what was made
     sentence: str = ""  # why nothing was
     created_at: datetime = Field(default_factory=now)
+    wanted_at: datetime = Field(default_factory=now)  # when somebody last did
 
     class Settings:
         name = "renditions"
@@ -83,6 +85,8 @@ class Rendition(OfWorkspace):
         indexes = (
             IndexModel([("workspace_id", 1), ("fingerprint", 1), ("plan_key", 1)], unique=True),
             IndexModel([("needed_at", 1), ("next_at", 1)], partialFilterExpression={"next_at": {"$type": "date"}}),
+            IndexModel([("wanted_at", 1)]),
+            IndexModel([("key", 1)]),
         )
 
     @classmethod
@@ -97,12 +101,13 @@ class Rendition(OfWorkspace):
             same,
             {
                 "$min": {"needed_at": needed_at},
+                "$max": {"wanted_at": at},
                 "$setOnInsert": {
                     "media_id": ObjectId(wanted.media_id),
                     "source_key": wanted.key,
                     "source": as_bson(wanted.probe),
                     "plan": as_bson(wanted.plan),
-                    "key": f"w/{workspace_id}/r/{secrets.token_hex(16)}",
+                    "key": new_rendition_key(workspace_id),
                     "state": "wanted",
                     "next_at": at,
                     "token": None,
@@ -137,6 +142,32 @@ class Rendition(OfWorkspace):
         if keys:
             await cls.get_pymongo_collection().delete_many(mine)
             await backing.bucket.delete(keys)
+
+    @classmethod
+    async def known(cls, keys: Sequence[str]) -> set[str]:
+        """Which of these keys in the bucket belong to a rendition of any workspace."""
+        return await keys_known(cls, ("key",), keys)
+
+    @classmethod
+    async def unwanted_since(cls, before: datetime, *, most: int) -> AsyncIterator[list["Rendition"]]:
+        """Those of all workspaces that nobody has wanted since `before`, at most `most` at once. Whether what was
+        planned then is out, is not looked at."""
+        some = []
+        async for each in cls.find({"wanted_at": {"$lt": before}}):
+            some.append(each)
+            if len(some) == most:
+                yield some
+                some = []
+        if some:
+            yield some
+
+    async def drop(self, before: datetime, backing: Backing) -> bool:
+        """Removes it and its file, unless somebody has wanted it since `before`. Whether it went."""
+        this = {"_id": self.id, "workspace_id": self.workspace_id, "wanted_at": {"$lt": before}}
+        gone = await self.get_pymongo_collection().delete_one(this)
+        if gone.deleted_count:
+            await backing.bucket.delete([self.key])
+        return gone.deleted_count == 1
 
     @classmethod
     async def now_from(cls, workspace_id: PydanticObjectId, fingerprint: str, key: str) -> None:
@@ -239,7 +270,7 @@ async def _stored(rendition: Rendition, backing: Backing) -> Probe:
     await asyncio.to_thread(check_room, both)  # before the file is fetched: a database may live on the same disk
     ticks = _Ticks(rendition, backing)
     with ExitStack() as files:
-        source, target = [files.enter_context(await asyncio.to_thread(_nameless)) for _ in range(2)]
+        source, target = [files.enter_context(await asyncio.to_thread(nameless)) for _ in range(2)]
         async with backing.bucket.reading(rendition.source_key) as pieces:
             async for piece in pieces:
                 await asyncio.to_thread(source.write, piece)
@@ -272,7 +303,3 @@ class _Ticks:
             await asyncio.sleep(TOLD_EVERY)
             done = {"done": round(self._done, 3)}
             await self._bus.tick(self._rendition.workspace_id, "rendition.making", about | done)
-
-
-def _nameless() -> IO[bytes]:
-    return tempfile.TemporaryFile()

@@ -16,7 +16,8 @@ from social.backing import Backing
 from social.backing.parts import Part
 from social.backing.s3 import BucketError
 from social.errors import Conflict, Invalid, NotFound, Refused, TooLarge, Wrong
-from social.media.arriving import Stopped, new_key, steady, tidy
+from social.media.arriving import Stopped, steady, tidy
+from social.media.keys import new_key
 from social.media.kinds import ENOUGH
 from social.media.storage import make_room
 from social.media.taken import expected

@@ -1,16 +1,18 @@
 """What nobody needs any more is taken out of the bucket, now and then, by any instance, and twice does no harm.
 
 Only what carries a key of ours and is old enough to have come to something is looked at, and nothing that a document
-refers to is touched.
+refers to is touched. In a bucket that is another installation's nothing is: its documents are none of ours.
 """
 
-import re
 from datetime import timedelta
 
 import structlog
 
 from social.backing import Backing
 from social.media.documents import Media
+from social.media.installation import bucket_is_ours
+from social.media.keys import ALL, FORM
+from social.media.renditions import Rendition
 from social.media.sending import give_up
 from social.media.uploads import KEPT, Upload
 from social.moments import now
@@ -18,9 +20,8 @@ from social.people.documents import Tries
 
 log = structlog.get_logger()
 
-FILES = "w/"  # what all keys of ours begin with
+FILES = ALL
 AT_ONCE = 100
-OURS = re.compile(r"w/[0-9a-f]{24}/m/[0-9a-f]{32}")
 DAY = timedelta(days=1)
 GRACE = KEPT + timedelta(days=1)  # the longest that anything may be in the making
 
@@ -29,6 +30,8 @@ async def sweep(backing: Backing) -> None:
     """Throws away uploads that were abandoned, and parts in the bucket that belong to no upload; once a day also files
     that belong to nothing."""
     await _abandoned(backing)
+    if not await bucket_is_ours(backing):
+        return
     await _parts_of_nothing(backing)
     if await Tries.take("sweep of files", every=DAY, burst=1) is None:
         await files_of_nothing(backing)
@@ -53,13 +56,10 @@ async def _parts_of_nothing(backing: Backing) -> None:
 
 
 async def files_of_nothing(backing: Backing) -> None:
-    """Takes away what was put into the bucket by one who died before the document was there, or after it was gone.
-
-    Only keys as `new_key` makes them are looked at: whoever stores files elsewhere sweeps there.
-    """
+    """Takes away what was put into the bucket by one who died before the document was there, or after it was gone."""
     before, some = now() - GRACE, []
     async for each in backing.bucket.listed(FILES):
-        if each.stored_at < before and OURS.fullmatch(each.key):
+        if each.stored_at < before and FORM.fullmatch(each.key):
             some.append(each.key)
         if len(some) == AT_ONCE:
             await _unless_known(some, backing)
@@ -68,10 +68,9 @@ async def files_of_nothing(backing: Backing) -> None:
 
 
 async def _unless_known(keys: list[str], backing: Backing) -> None:
-    """A key is never used twice, so what nothing refers to now, nothing ever will."""
     if not keys:
         return
-    known = await Media.known(keys) | await Upload.known(keys)
+    known = await Media.known(keys) | await Upload.known(keys) | await Rendition.known(keys)
     nobodys = [key for key in keys if key not in known]
     if nobodys:
         await backing.bucket.delete(nobodys)

@@ -15,7 +15,7 @@ from social.backing import Backing
 from social.backing.mongo import BSON_ENCODERS, as_bson, stored
 from social.backing.owner import Owner
 from social.errors import Conflict, NotFound
-from social.media.documents import keys_known
+from social.media.keys import keys_known
 from social.moments import now
 from social.people.roles import Caller
 from social.people.workspaces import OfWorkspace

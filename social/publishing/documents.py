@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Annotated
 
+import msgspec
 from beanie import PydanticObjectId
 from bson import ObjectId
 from pydantic import Field, model_validator
@@ -24,6 +25,7 @@ from social.platforms.contract import Content, Prepared, Realm, Receipt
 from social.publishing.facts import FREE, Facts, Json, Refusal, Work
 from social.publishing.states import AHEAD, CHANGEABLE, ENDED_BADLY, FINAL, OPEN, TAKEN, Reason, State
 
+SHOWN = ("content.media.rendition", "content.thread.media.rendition")  # where the renditions of a publication stand
 FAR = 20  # times as many as are taken are read, so that one account with many does not hide the others
 
 
@@ -108,6 +110,7 @@ class Publication(Facts, OfWorkspace):
             ),
             IndexModel([("workspace_id", 1), ("due_at", 1), ("_id", 1)]),
             IndexModel([("post_id", 1), ("account_id", 1)], unique=True),
+            *(IndexModel([(each, 1)], partialFilterExpression={each: {"$type": "string"}}) for each in SHOWN),
             # What must not be, and what seldom is: for the watchdog alone, and of no weight on the way to online.
             IndexModel(
                 [("due_at", 1)], name="unproven", partialFilterExpression={"state": str(State.ONLINE), "receipts": []}
@@ -134,6 +137,18 @@ class Publication(Facts, OfWorkspace):
     def engine(cls) -> AsyncCollection[Json]:
         """The collection over all workspaces, for the engine alone."""
         return cls.get_pymongo_collection()
+
+    @classmethod
+    async def renditions_shown(cls, ids: Sequence[str], *, since: datetime) -> set[str]:
+        """Which of these renditions a publication shows that may still go out, or has been online only since then."""
+        shown: set[str] = set()
+        alive: Json = {"$or": [{"state": {"$ne": State.ONLINE}}, {"updated_at": {"$gte": since}}]}
+        for field in SHOWN:
+            found = cls.engine().find({field: {"$in": list(ids), "$type": "string"}, **alive}, {"content": 1})
+            async for each in found:
+                content: Content = msgspec.convert(each["content"], Content)
+                shown |= {item.rendition for item in content.files if item.rendition}
+        return shown & set(ids)
 
     # What a person does. Every condition on the state stands in the write itself.
 

@@ -27,6 +27,17 @@ class Platform:
         self.writer.write(request(method, path, body, **headers))
         return await self.answer()
 
+    async def send(self, path: str, form: bytes) -> None:
+        """A form, which is taken."""
+        lines = (
+            f"POST {path} HTTP/1.1",
+            "Content-Type: multipart/form-data; boundary=b",
+            f"Content-Length: {len(form)}",
+        )
+        self.writer.write("\r\n".join([*lines, "", ""]).encode() + form)
+        status, said = await self.answer()
+        assert status == 200, said
+
     async def answer(self) -> tuple[int, dict[str, object]]:
         """The next answer: its status and what it says."""
         head = (await self._reader.readuntil(b"\r\n\r\n")).decode()
@@ -93,6 +104,27 @@ async def test_x_has_no_key_so_the_same_again_is_a_double_and_both_are_in_the_ti
     assert empty == {"meta": {"result_count": 0}}
 
 
+async def test_a_video_on_x_is_what_was_promised_once_x_has_worked_on_it(platform: Platform) -> None:
+    upload, video = "/x/2/media/upload", b"a video of two chunks"
+    promised = {"media_type": "video/mp4", "media_category": "tweet_video", "total_bytes": len(video)}
+    _, begun = await platform.ask("POST", f"{upload}/initialize", promised)
+    id = begun["data"]["id"]  # type: ignore[index]
+    await platform.send(f"{upload}/{id}/append", form(0, video[:15]))
+    status, refusal = await platform.ask("POST", f"{upload}/{id}/finalize", {})
+    assert (status, refusal["detail"]) == (400, "Segments do not add up to provided total file size.")
+    await platform.send(f"{upload}/{id}/append", form(1, video[15:]))
+    _, whole = await platform.ask("POST", f"{upload}/{id}/finalize", {})
+    assert whole["data"]["processing_info"]["state"] == "pending"  # type: ignore[index]
+    post = {"text": marked(ID, DUE, "look"), "media": {"media_ids": [id]}}
+    assert (await platform.ask("POST", "/x/2/tweets", post, token="x1"))[0] == 400
+    asked, deadline = f"{upload}?command=STATUS&media_id={id}", asyncio.get_running_loop().time() + 5
+    while (await platform.ask("GET", asked))[1]["data"]["processing_info"]["state"] != "succeeded":  # type: ignore[index]
+        assert asyncio.get_running_loop().time() < deadline
+        await asyncio.sleep(0.05)
+    assert (await platform.ask("POST", "/x/2/tweets", post, token="x1"))[0] == 201
+    assert platform.arrivals == {ID: 1}
+
+
 async def test_a_place_on_bluesky_is_taken_once(platform: Platform) -> None:
     record = {"$type": "app.bsky.feed.post", "text": marked(ID, DUE, "hello")}
     place = {"repo": "did:plc:1", "collection": "app.bsky.feed.post", "rkey": "3k"}
@@ -133,6 +165,15 @@ def request(method: str, path: str, body: object = None, *, token: str = "", key
     lines += [f"Authorization: Bearer {token}"] if token else []
     lines += [f"Idempotency-Key: {key}"] if key else []
     return "\r\n".join([*lines, "", ""]).encode() + content
+
+
+def form(segment: int, chunk: bytes) -> bytes:
+    """A chunk as the product sends it: two fields, of which the second is the file."""
+    index = f'--b\r\nContent-Type: text/plain\r\nContent-Disposition: form-data; name="segment_index"\r\n\r\n{segment}'
+    file = (
+        '\r\n--b\r\nContent-Type: video/mp4\r\nContent-Disposition: form-data; name="media"; filename="chunk"\r\n\r\n'
+    )
+    return index.encode() + file.encode() + chunk + b"\r\n--b--\r\n"
 
 
 def _control(what: str) -> Request:

@@ -14,7 +14,8 @@ from social.jobs.running import Running
 from social.jobs.tasks import swept
 from social.media.sweep import files_of_nothing
 from social.moments import now
-from social.publishing import originals
+from social.publishing import originals, unneeded
+from social.publishing.documents import Publication
 from social.publishing.due import look
 from tests.pictures import jpeg
 from tests.publishing.conftest import takes_more_than_its_server
@@ -49,6 +50,8 @@ ENGINES = {
         {"next_at", "state", "updated_at"},
         {"state", "deadline", "ambiguous", "receipts.0"},
         {"_id", "state", "deadline", "ambiguous", "receipts.0"},
+        {"content.media.rendition", "$or"},
+        {"content.thread.media.rendition", "$or"},
     ],
     "accounts": [
         {"_id"},
@@ -61,7 +64,7 @@ ENGINES = {
     "attempts": [{"publication_id", "rev", "part", "receipt"}],
     "media": [{"key"}, {"thumbnail_key"}],
     "uploads": [{"expires_at"}, {"source", "problem"}, {"key"}, {"clean_key"}, {"thumbnail_key"}],
-    "renditions": [{"next_at"}],
+    "renditions": [{"next_at"}, {"wanted_at"}, {"key"}],
 }
 
 
@@ -143,6 +146,8 @@ async def everything_done(
     await swept(backing)
     await originals.drop_in(PydanticObjectId(str((await person.ask("GET", "/me"))["workspace_id"])), now(), backing)
     await files_of_nothing(backing)
+    await unneeded.drop_unneeded(now(), backing)
+    await Publication.renditions_shown([media["id"]], since=now())  # no file of this day is converted
     unused = await person.upload(jpeg(32, 32))
     await person.ask("DELETE", f"/media/{unused['id']}")
     ticket = await person.ask("POST", "/live/tickets")

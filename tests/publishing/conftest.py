@@ -97,7 +97,9 @@ def planned(backing: Backing, caller: Caller, account: Account) -> Planned:
     ) -> Post:
         accounts = tuple(str(each.id) for each in on or (account,))
         thread = tuple(PartWritten(text=each) for each in further)
-        draft = await plan.create(caller, Written(text=text, thread=thread, accounts=accounts, **written), backing)
+        draft = await plan.create(
+            caller, Written(text=text, accounts=accounts, **{"thread": thread} | written), backing
+        )
         when = at_the_instant(due_at or now(), "UTC")
         return await plan.plan(caller, str(draft.id), draft.revision, when, backing)
 

@@ -7,11 +7,11 @@ import msgspec
 
 from tests.bench.sink.arrivals import Arrivals
 from tests.bench.sink.wire import Request, answer
+from tests.bench.sink.x_media import UPLOAD, Uploads, refused
 
 PREFIX = "/x"
 POSTS = "/x/2/tweets"
 USERS = "/x/2/users/"
-MEDIA = "/x/2/media/"
 BEGINNING = 1_288_834_974_657  # of ids, in milliseconds since 1970
 SEQUENCE = 2**22
 NOT_FOUND = answer(404, {"title": "Not Found Error", "detail": "There is nothing here.", "status": 404})
@@ -50,6 +50,7 @@ class X:
         self._number = itertools.count()
         self._sent = msgspec.json.Decoder(Sent)
         self._of_users: dict[str, list[Post]] = {}
+        self._uploads = Uploads(self._id)
 
     def answer(self, request: Request) -> bytes:
         """What the API answers."""
@@ -58,14 +59,15 @@ class X:
             return self._made(request)
         if path.startswith(USERS) and path.endswith("/tweets"):
             return self._newest(path[len(USERS) : -len("/tweets")], request)
-        if path.startswith(MEDIA):
-            id = self._id(request.at)
-            return answer(200, {"data": {"id": id, "media_key": f"3_{id}", "expires_after_secs": 86_400}})
+        if path.startswith(UPLOAD) and (answered := self._uploads.answer(request)) is not None:
+            return answered
         self._arrivals.unknown += 1
         return NOT_FOUND
 
     def _made(self, request: Request) -> bytes:
         sent, id = self._sent.decode(request.body), self._id(request.at)
+        if not self._uploads.usable(sent.media.media_ids, request.at):
+            return refused("Your media IDs are invalid.")
         post = Post(
             id=id,
             text=sent.text,
