@@ -4,8 +4,8 @@ Each file comes in as it would through the API; for each kind of post of each pl
 plan is carried out once; and then the rules of the simulated platforms, taken from their sheets alone, look at what
 would go out. A surprise is whatever they refuse, whatever could not be made although it was promised, and whatever is
 refused without a sentence. `--sample` files, spread over all; `--full` for every one of them, which takes an hour:
-`--into` a folder, it goes on where it was, and leaves pictures of all that was made there. `--memory` measures something
-else instead: what large files cost (`bulk`).
+`--into` a folder, it goes on where it was, and leaves pictures of all that was made there. `--memory` measures what
+large files cost instead (`bulk`).
 """
 
 import argparse
