@@ -1,5 +1,7 @@
 """What is repeated while Mongo is away or between two primaries, and what is not."""
 
+from pathlib import Path
+
 import pytest
 from pymongo.errors import (
     AutoReconnect,
@@ -12,7 +14,9 @@ from pymongo.errors import (
     WTimeoutError,
 )
 
-from social.backing.mongo import insist, passing
+from social.backing.mongo import insist, no_room, passing
+from tests.faults.servers import ReplicaSet, elsewhere
+from tests.servers.disks import filled, small_disk
 
 STEPPED_DOWN = 189
 
@@ -26,6 +30,7 @@ STEPPED_DOWN = 189
         (WriteConcernError("stepped down", STEPPED_DOWN), True),
         (BulkWriteError({"writeErrors": [], "writeConcernErrors": [{"code": STEPPED_DOWN}]}), True),
         (BulkWriteError({"writeErrors": [{"code": 11000}], "writeConcernErrors": []}), False),
+        (OperationFailure("available disk space of 5 bytes is less than required minimum", 14031), True),
         (DuplicateKeyError("twice", 11000), False),
         (OperationFailure("an index of that name is there and is another", 86), False),
     ],
@@ -53,3 +58,25 @@ async def test_a_write_that_is_refused_for_good_is_made_once() -> None:
 
     with pytest.raises(DuplicateKeyError):
         await insist(write)
+
+
+async def test_a_write_for_which_there_was_no_room_is_made_again_once_there_is(tmp_path: Path) -> None:
+    with (
+        small_disk(tmp_path / "disk", megabytes=400) as disk,
+        ReplicaSet(disk, members=1) as replicas,
+        (await elsewhere(replicas.start)).members[0].client() as client,
+    ):
+        filled(disk / "filler")
+
+        async def write() -> None:
+            try:
+                await elsewhere(client.social.things.insert_one, {"_id": "kept"})
+            except PyMongoError as refused:
+                if no_room(refused):
+                    (disk / "filler").unlink()
+                raise
+
+        await insist(write)
+
+        assert not (disk / "filler").exists()
+        assert client.social.things.find_one() == {"_id": "kept"}
