@@ -48,6 +48,7 @@ class Patience(ASGIMiddleware):
                     raise Unavailable("The database does not answer just now. Please try again in a moment.")
         except asyncio.CancelledError:
             work.cancel()
+            await asyncio.wait({work})  # it has things to put in order, such as a key that it holds
             raise
         work.result()
 
