@@ -1,8 +1,13 @@
 """What is repeated while Mongo is away or between two primaries, and what is not."""
 
+import dataclasses
+import time
 from pathlib import Path
+from typing import Any
 
 import pytest
+from pymongo import AsyncMongoClient
+from pymongo.asynchronous.client_session import AsyncClientSession
 from pymongo.errors import (
     AutoReconnect,
     BulkWriteError,
@@ -14,7 +19,9 @@ from pymongo.errors import (
     WTimeoutError,
 )
 
+from social.backing import Backing, mongo
 from social.backing.mongo import insist, no_room, passing
+from tests.conftest import free_port
 from tests.faults.servers import ReplicaSet, elsewhere
 from tests.servers.disks import filled, small_disk
 
@@ -58,6 +65,23 @@ async def test_a_write_that_is_refused_for_good_is_made_once() -> None:
 
     with pytest.raises(DuplicateKeyError):
         await insist(write)
+
+
+async def test_a_transaction_ends_though_mongo_stays_away(backing: Backing, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The driver would go on for two minutes, and whoever asked for it wait for as long."""
+    monkeypatch.setattr(mongo, "ENDS_IN", 1.0)
+    nobody: AsyncMongoClient[Any] = AsyncMongoClient(port=free_port(), serverSelectionTimeoutMS=100)
+    async with nobody:
+
+        async def body(session: AsyncClientSession) -> None:
+            await nobody.social.things.insert_one({}, session=session)
+
+        began = time.monotonic()
+        with pytest.raises(PyMongoError) as ended:
+            await dataclasses.replace(backing, client=nobody).transaction(body)
+
+    assert passing(ended.value)
+    assert time.monotonic() - began < 20
 
 
 async def test_a_write_for_which_there_was_no_room_is_made_again_once_there_is(tmp_path: Path) -> None:
