@@ -13,7 +13,8 @@ from social.backing import Backing, mongo
 from social.errors import Unavailable
 
 READS = frozenset({"GET", "HEAD"})
-LOOK = MONGO_ANSWERS_IN / 2  # seconds that a write takes until the database is looked at, and that this may take
+LOOK_AFTER = 0.5  # seconds that a write may take until the database is looked at, again and again
+LOOK = MONGO_ANSWERS_IN - LOOK_AFTER  # seconds that this may take
 
 log = structlog.get_logger()
 
@@ -42,12 +43,13 @@ class Patience(ASGIMiddleware):
         answer = Answer(send)
         work = asyncio.create_task(_handled(scope, receive, answer, next_app), name="write")
         try:
-            while not (await asyncio.wait({work}, timeout=LOOK))[0]:
+            while not (await asyncio.wait({work}, timeout=LOOK_AFTER))[0]:
                 if not answer.begun and not await self._database_answers() and answer.given_up():
                     self._leave(work)
                     raise Unavailable("The database does not answer just now. Please try again in a moment.")
         except asyncio.CancelledError:
             work.cancel()
+            await asyncio.wait({work})  # it has things to put in order, such as a key that it holds
             raise
         work.result()
 

@@ -14,7 +14,7 @@ from litestar.types import ExceptionHandlersMap
 from pymongo.errors import PyMongoError
 
 from social.api.bodies import SUMMARY, wrong
-from social.backing.mongo import passing
+from social.backing.mongo import no_room, passing
 from social.backing.redis import GONE
 from social.errors import (
     Invalid,
@@ -83,6 +83,9 @@ def database(request: AnyRequest, error: PyMongoError) -> Problem:
         or error.has_error_label("RetryableWriteError")
     ):
         return unexpected(request, error)
+    if no_room(error):
+        log.error("database.no_room", advice="The disk of the database is full: make room on it.")
+        return refused(request, Unavailable("The database's disk is full. Whoever runs this must make room on it."))
     log.warning("database.away", error=type(error).__name__)
     return refused(request, Unavailable("The database does not answer just now. Please try again in a moment."))
 

@@ -27,6 +27,7 @@ TRUSTED_FOR = 60.0  # seconds after which a quick answer about the time counts n
 # What a server answers that is no primary any more or not yet, or is ending (from the drivers' specification of
 # retryable writes).
 NO_PRIMARY = frozenset({91, 189, 10107, 11600, 11602, 13435, 13436})
+NO_ROOM, WIRED_TIGER_S = 14031, "No space left on device"  # its storage's own words come under code 8, "unknown error"
 
 # A filter's or an update's idea of the present: the server's in production, a literal where a test moves the clock.
 NOW = "$$NOW"
@@ -120,14 +121,19 @@ async def insist(write: Callable[[], Awaitable[T]]) -> T:
 
 
 def passing(error: PyMongoError) -> bool:
-    """Whether the same again may work in a moment: Mongo is away, too slow, or between two primaries. The driver
-    repeats by itself what it can; the writes of many, and of indexes, it cannot."""
-    if error.timeout or isinstance(error, ConnectionFailure):
+    """Whether the same again may work in a moment: Mongo is away, too slow, without room, or between two primaries. The
+    driver repeats by itself what it can; the writes of many, and of indexes, it cannot."""
+    if error.timeout or isinstance(error, ConnectionFailure) or no_room(error):
         return True
     codes = {error.code} if isinstance(error, OperationFailure) else set()
     if isinstance(error, BulkWriteError):
         codes |= {unsure.get("code") for unsure in (error.details or {}).get("writeConcernErrors", ())}
     return not codes.isdisjoint(NO_PRIMARY)
+
+
+def no_room(error: PyMongoError) -> bool:
+    """Whether Mongo's disk is full. Sooner or later that ends it; until then it says so."""
+    return isinstance(error, OperationFailure) and (error.code == NO_ROOM or WIRED_TIGER_S in str(error))
 
 
 async def index(documents: Sequence[type[Document]]) -> None:

@@ -18,6 +18,7 @@ import msgspec
 from tests.model.explorer import Explored, OnMongod, Store, explore, in_memory, replayed
 from tests.model.installed import install
 from tests.model.planted import named, plant
+from tests.model.stories import shortest
 from tests.model.values import Json
 
 T = TypeVar("T")
@@ -68,6 +69,12 @@ class Simulated:
     ) -> tuple[str | None, list[str]]:
         """Runs one seed again, with `bug` planted if one is named: what did not hold, and every step that led there."""
         (found,) = self._all(_replay if bug is None else _apart_replayed, [(seed, mongo_url, bug, fixed)])
+        return found
+
+    def story(self, *, stories: int, bug: str | None = None) -> str | None:
+        """Tries so many stories in a process of its own, with `bug` planted if one is named: the shortest that breaks
+        something, or None."""
+        (found,) = self._all(_apart, [(shortest, bug, stories)])
         return found
 
     def _all(self, work: Callable[..., T], arguments: Sequence[tuple[Any, ...]]) -> Iterator[T]:

@@ -40,7 +40,11 @@ def act(world: Any) -> None:
         return
     publication = world.dice.choice(publications)
     what = world.dice.choice(ACTS)
-    instance = world.dice.choice(able)
+    does(what, publication, world.dice.choice(able), world)
+
+
+def does(what: str, publication: Json, instance: Any, world: Any) -> None:
+    """Somebody does `what` to a publication, through an instance; or comes to nothing with it."""
     work = _work(what, publication, instance, world)
     if work is not None:
         world.trace("person", f"{what} {str(publication['_id'])[-1]} ({publication['state']}) through {instance}")
