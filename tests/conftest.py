@@ -24,6 +24,7 @@ from social.live.hub import Hub
 from social.outbox import relay
 from social.settings import Settings, Times
 from tests.servers import Servers, running_servers
+from tests.servers.browser import KEPT
 from tests.servers.commands import Commands
 from tests.servers.product import Person
 from tests.servers.sandbox import Sandbox
@@ -172,6 +173,13 @@ async def door(session_backing: Backing) -> AsyncIterator[str]:
         server.should_exit = True
         async with asyncio.timeout(20):
             await asyncio.gather(*tasks)
+
+
+@pytest_asyncio.fixture(scope="session", autouse=True)
+async def browser_closed() -> AsyncIterator[None]:
+    """However many tests used it, the browser ends with the test process."""
+    yield
+    await KEPT.close()
 
 
 @pytest.fixture

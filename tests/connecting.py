@@ -3,12 +3,25 @@
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
+from beanie import PydanticObjectId
+
 from social.accounts.connect import Found, finish, start
 from social.accounts.documents import Account
 from social.accounts.link import link
 from social.backing import Backing
-from social.people.roles import Caller
+from social.people.roles import Caller, Role
 from tests.servers.sandbox import Sandbox
+
+
+def somebody(role: Role = Role.ADMIN) -> Caller:
+    """A person in a workspace of their own, of whom no document knows."""
+    return Caller(
+        user_id=PydanticObjectId(),
+        workspace_id=PydanticObjectId(),
+        role=role,
+        session_id=PydanticObjectId(),
+        name="Ada",
+    )
 
 
 async def answered(

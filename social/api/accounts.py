@@ -125,11 +125,8 @@ class AnswerIn(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     iss: Annotated[str, Meta(max_length=2000)] | None = None
 
 
-class FoundOut(msgspec.Struct, kw_only=True):
-    """Whose account it is, before anything is linked. `already`: this workspace has it, and it is connected anew.
-
-    `elsewhere`: another workspace of this installation posts to it too. `warnings` say what will not work, or not long.
-    """
+class WhoseOut(msgspec.Struct, kw_only=True):
+    """Whose account it is, and where."""
 
     id: str
     platform: str
@@ -139,6 +136,14 @@ class FoundOut(msgspec.Struct, kw_only=True):
     name: str
     avatar_url: str | None
     profile_url: str | None
+
+
+class FoundOut(WhoseOut, kw_only=True):
+    """Whose account it is, before anything is linked. `already`: this workspace has it, and it is connected anew.
+
+    `elsewhere`: another workspace of this installation posts to it too. `warnings` say what will not work, or not long.
+    """
+
     already: bool
     elsewhere: bool
     warnings: list[str]
@@ -152,21 +157,13 @@ class HealthOut(msgspec.Struct, kw_only=True):
     text: str | None
 
 
-class AccountOut(msgspec.Struct, kw_only=True):
+class AccountOut(WhoseOut, kw_only=True):
     """A connected account. `reason` says why it is not connected any more.
 
     `token_ends_at` is when it has to be connected again, null if that is not known; `read_at` when its platform was
     asked about it last.
     """
 
-    id: str
-    platform: str
-    realm: Realm
-    server: str
-    handle: str
-    name: str
-    avatar_url: str | None
-    profile_url: str | None
     state: AccountState
     reason: Reason | None
     health: HealthOut
@@ -302,14 +299,7 @@ def shown(account: Account) -> AccountOut:
     """`account` for its workspace's people."""
     health = doctor.health(account, now())
     return AccountOut(
-        id=str(account.id),
-        platform=account.platform,
-        realm=account.realm,
-        server=URL(account.origin).authority,
-        handle=account.handle,
-        name=account.name,
-        avatar_url=account.avatar_url,
-        profile_url=account.profile_url,
+        **_whose(account, str(account.id)),
         state=account.state,
         reason=account.reason,
         health=HealthOut(state=health.state, text=health.text),
@@ -321,21 +311,18 @@ def shown(account: Account) -> AccountOut:
 
 
 def _found(found: connect.Found) -> FoundOut:
-    account = found.account
     return FoundOut(
-        id=found.id,
-        platform=account.platform,
-        realm=account.realm,
-        server=URL(account.origin).authority,
-        handle=account.handle,
-        name=account.name,
-        avatar_url=account.avatar_url,
-        profile_url=account.profile_url,
+        **_whose(found.account, found.id),
         already=found.already,
         elsewhere=found.elsewhere,
         warnings=found.warnings,
         expires_at=found.expires_at,
     )
+
+
+def _whose(account: Account, id: str) -> dict[str, Any]:
+    same = ("platform", "realm", "handle", "name", "avatar_url", "profile_url")
+    return {name: getattr(account, name) for name in same} | {"id": id, "server": URL(account.origin).authority}
 
 
 def _limits(limits: Limits) -> LimitsOut:

@@ -7,6 +7,7 @@ from secrets import randbelow
 from typing import Any
 
 import msgspec
+from yarl import URL
 
 from social.logs import SECRET_TEXT
 from social.platforms.contract import About, Fault, Quota, Told
@@ -15,6 +16,7 @@ SAID = 300  # characters of a platform's words that are kept
 QUOTA_WAIT = timedelta(minutes=5)  # where a platform does not say when its quota begins anew
 QUOTA_MOST = timedelta(hours=24)  # a longer wait is asked for by mistake or by malice
 QUOTA_LEAST = timedelta(seconds=5)  # clocks differ: a reset that seems past must not become a storm
+LONGEST = 2_000  # characters of an address
 OF_ONE_ERROR = ("message", "code", "title", "detail")  # what is read of each of several errors
 NO_KIND = "about:blank"  # a problem's type where there is none (RFC 9457, section 4.2.1)
 
@@ -111,6 +113,15 @@ def told(headers: Mapping[str, str], windows: Iterable[Quota], at: datetime) -> 
             posts = most // window.cost if most else None
             heard.append(Told(window.name, left // window.cost, wait.total_seconds(), posts or None))
     return tuple(heard)
+
+
+def web_address(text: str | None) -> str | None:
+    """`text` if it is an address that a browser may be sent to. A server's word is a stranger's. Never raises."""
+    try:
+        address = URL(text or "")
+    except ValueError:
+        return None
+    return text if address.scheme in {"http", "https"} and address.host and len(str(text)) <= LONGEST else None
 
 
 def _words(refusal: Envelope | None, *, kind: bool) -> Iterator[str]:

@@ -20,25 +20,16 @@ from social.backing import Backing
 from social.errors import Conflict, Disconnected, Invalid, NotFound, Unavailable
 from social.moments import now
 from social.outbox.documents import Row
-from social.people.roles import Caller, Role
+from social.people.roles import Caller
 from social.platforms import PLATFORMS
 from social.platforms.contract import Realm
+from tests.connecting import somebody
 from tests.servers.sandbox import Sandbox
-
-
-def person() -> Caller:
-    return Caller(
-        user_id=PydanticObjectId(),
-        workspace_id=PydanticObjectId(),
-        role=Role.ADMIN,
-        session_id=PydanticObjectId(),
-        name="Ada",
-    )
 
 
 @pytest.fixture
 def caller() -> Caller:
-    return person()
+    return somebody()
 
 
 async def begun(caller: Caller, backing: Backing) -> str:
@@ -155,7 +146,7 @@ async def test_what_was_found_belongs_to_who_found_it(caller: Caller, backing: B
 async def test_an_account_of_another_workspace_is_warned_of_without_naming_it(
     caller: Caller, backing: Backing, sandbox: Sandbox
 ) -> None:
-    other = person()
+    other = somebody()
     theirs = await connected(other, backing, sandbox)
     seen = await found(caller, backing, sandbox)
     assert (seen.already, seen.elsewhere) == (False, True)
@@ -190,8 +181,8 @@ async def test_a_secret_that_is_moved_to_another_account_does_not_open(
 
 
 async def test_one_app_serves_everybody_who_connects(backing: Backing, sandbox: Sandbox) -> None:
-    await connected(person(), backing, sandbox)
-    await connected(person(), backing, sandbox, "berta")
+    await connected(somebody(), backing, sandbox)
+    await connected(somebody(), backing, sandbox, "berta")
     assert await AppRegistration.count() == 1
     assert len(sandbox.requests("POST", "/api/v1/apps")) == 1
 
@@ -239,7 +230,7 @@ async def test_two_at_once_connect_one_account(caller: Caller, backing: Backing,
 
 
 async def test_each_workspace_has_its_own_account(backing: Backing, sandbox: Sandbox) -> None:
-    one, other = person(), person()
+    one, other = somebody(), somebody()
     first, second = await connected(one, backing, sandbox), await connected(other, backing, sandbox)
     assert first.id != second.id
     with pytest.raises(NotFound):

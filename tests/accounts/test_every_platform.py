@@ -5,7 +5,6 @@ from datetime import timedelta
 
 import msgspec
 import pytest
-from beanie import PydanticObjectId
 
 from social.accounts.connect import Found, finish, login
 from social.accounts.documents import Account
@@ -15,10 +14,10 @@ from social.accounts.tokens import as_account, call_as
 from social.backing import Backing
 from social.errors import Disconnected, Invalid, PlatformError, TokenExpired
 from social.moments import now
-from social.people.roles import Caller, Role
+from social.people.roles import Caller
 from social.platforms import PLATFORMS
 from social.platforms.contract import Platform
-from tests.connecting import answered
+from tests.connecting import answered, somebody
 from tests.connecting import found as found_on
 from tests.servers.sandbox import Sandbox
 
@@ -28,13 +27,7 @@ WITH_A_PASSWORD = [platform for platform in PLATFORMS.values() if platform.login
 
 @pytest.fixture
 def caller() -> Caller:
-    return Caller(
-        user_id=PydanticObjectId(),
-        workspace_id=PydanticObjectId(),
-        role=Role.ADMIN,
-        session_id=PydanticObjectId(),
-        name="Ada",
-    )
+    return somebody()
 
 
 def on(platforms: list[Platform]) -> pytest.MarkDecorator:

@@ -27,6 +27,9 @@ OF_WORKSPACES = {"posts", "publications", "accounts", "media", "attempts", "uplo
 # The engine works for all workspaces at once. These are all the shapes it may ask in, by the names in the filter.
 ENGINES = {
     "publications": [
+        {"_id"},
+        {"_id", "state"},
+        {"_id", "state", "reason.code"},
         {"_id", "token"},
         {"_id", "token", "state"},
         {"_id", "token", "state", "$expr"},
@@ -38,7 +41,13 @@ ENGINES = {
         {"_id", "account_id", "state", "next_at", "$or"},
         {"_id", "state", "prepare_at", "$or"},
         {"account_id", "state"},
+        {"account_id", "state", "_id"},
         {"account_id", "state", "_id", "$or"},
+        {"account_id", "state", "reason.code"},
+        {"account_id", "state", "reason.code", "_id"},
+        {"account_id", "state", "reason.code", "_id", "rev", "part"},
+        {"account_id", "state", "reason.code", "next_at"},
+        {"account_id", "state", "sent_at"},
         {"account_id", "answered_at"},
         {"account_id", "next_at", "state", "token"},
         {"account_id", "state", "next_at", "prepare_at"},
@@ -55,6 +64,7 @@ ENGINES = {
     ],
     "accounts": [
         {"_id"},
+        {"_id", "state"},
         {"_id", "token"},
         {"_id", "state", "token"},
         {"_id", "state", "token", "$or"},
@@ -63,7 +73,7 @@ ENGINES = {
     ],
     "attempts": [{"publication_id", "rev", "part", "receipt"}],
     "media": [{"key"}, {"thumbnail_key"}],
-    "uploads": [{"expires_at"}, {"source", "problem"}, {"key"}, {"clean_key"}, {"thumbnail_key"}],
+    "uploads": [{"expires_at"}, {"source", "problem", "$or"}, {"key"}, {"clean_key"}, {"thumbnail_key"}],
     "renditions": [{"next_at"}, {"wanted_at"}, {"key"}],
 }
 
@@ -103,6 +113,11 @@ async def everything_done(
     later = await person.ask("GET", f"/posts/{later['id']}")
     later = await person.plan(later, at="2031-01-01T00:00:00Z")
     later = await person.ask("DELETE", f"/posts/{later['id']}/plan", params={"revision": later["revision"]})
+    await person.ask("PUT", f"/accounts/{account['id']}/quotas", json={"quotas": [{"name": "3 hours", "posts": 200}]})
+    held = await person.ask("POST", "/holds", json={})
+    await person.ask("DELETE", f"/holds/{held['id']}")
+    for decide in ("attempts", "cancellations"):
+        await person.ask("POST", f"/publications/{decide}", json={"ids": [publication]})
     await person.ask("POST", "/posts/checks", json={"text": "fits?", "accounts": [account["id"]]})
     await person.ask("DELETE", f"/posts/{later['id']}", params={"revision": later["revision"]})
 
@@ -118,6 +133,7 @@ async def everything_done(
         "/publications?since=2026-01-01T00:00:00Z&newest_first=true",
         f"/publications/{failed['id']}",
         f"/accounts/{account['id']}",
+        f"/accounts/{account['id']}/quotas",
         f"/media/{media['id']}",
         f"/media/{media['id']}/posts",
         "/media?text=gra&kind=picture&tag=x&since=2026-01-01T00:00:00Z&until=2036-01-01T00:00:00Z",

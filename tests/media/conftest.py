@@ -4,13 +4,13 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 
 import pytest
-from beanie import PydanticObjectId
 
 from social.backing import Backing
 from social.media.benches import Benches
 from social.media.documents import Media
 from social.media.intake import take
 from social.people.roles import Caller, Role
+from tests.connecting import somebody
 from tests.media.awkward import in_pieces
 
 Take = Callable[..., Awaitable[Media]]
@@ -19,13 +19,7 @@ Take = Callable[..., Awaitable[Media]]
 @pytest.fixture
 def caller() -> Caller:
     """An author in a workspace of their own."""
-    return Caller(
-        user_id=PydanticObjectId(),
-        workspace_id=PydanticObjectId(),
-        role=Role.AUTHOR,
-        session_id=PydanticObjectId(),
-        name="Ada",
-    )
+    return somebody(Role.AUTHOR)
 
 
 @pytest.fixture(scope="session")

@@ -1,24 +1,18 @@
 """What binds a document to its workspace."""
 
 import pytest
-from beanie import PydanticObjectId
 
 from social.backing import Backing
 from social.errors import NotFound
 from social.moments import now
 from social.people.documents import Membership
 from social.people.roles import Caller, Role, allowed
+from tests.connecting import somebody
 
 
 def caller(role: Role = Role.OWNER) -> Caller:
     """Somebody in a workspace of their own."""
-    return Caller(
-        user_id=PydanticObjectId(),
-        workspace_id=PydanticObjectId(),
-        role=role,
-        session_id=PydanticObjectId(),
-        name="Ada",
-    )
+    return somebody(role)
 
 
 async def membership(of: Caller) -> Membership:

@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 from ctypes.util import find_library
 
 import pytest
-from playwright.async_api import Browser, BrowserContext, ConsoleMessage, Page, async_playwright
+from playwright.async_api import Browser, BrowserContext, ConsoleMessage, Page, Playwright, async_playwright
 
 FLAGS = (
     "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
@@ -16,18 +16,47 @@ FLAGS = (
 DESKTOP, PHONE = {"width": 1280, "height": 900}, {"width": 390, "height": 844}
 
 
+class Kept:
+    """The browser of this test process, begun with the first test that wants one: windows share nothing, and it takes
+    seconds to begin."""
+
+    def __init__(self) -> None:
+        self._playwright: Playwright | None = None
+        self._browser: Browser | None = None
+
+    async def browser(self) -> Browser:
+        """It, or another where it has died. Skips the test, naming what is missing, where there can be none."""
+        if self._browser is None or not self._browser.is_connected():
+            program = _program()
+            self._playwright = self._playwright or await async_playwright().start()
+            self._browser = await self._playwright.chromium.launch(executable_path=program, args=list(FLAGS))
+        return self._browser
+
+    async def close(self) -> None:
+        """Ends it, if there is one."""
+        if self._browser is not None:
+            await self._browser.close()
+        if self._playwright is not None:
+            await self._playwright.stop()
+        self._browser = self._playwright = None
+
+
+KEPT = Kept()
+
+
 @asynccontextmanager
 async def chromium() -> AsyncIterator[Browser]:
-    """A browser for as long as the block lasts. Skips the test, naming what is missing, where there can be none."""
+    """The browser of this test process. Skips the test, naming what is missing, where there can be none."""
+    yield await KEPT.browser()
+
+
+def _program() -> str:
     program = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
     if program is None:
         pytest.skip("Chromium is missing: apt-get install chromium")
     if find_library("atomic") is None:  # Playwright brings a node of its own, which wants it
         pytest.skip("libatomic is missing: apt-get install libatomic1")
-    async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path=program, args=list(FLAGS))
-        yield browser
-        await browser.close()
+    return program
 
 
 @asynccontextmanager

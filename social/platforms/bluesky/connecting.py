@@ -10,6 +10,7 @@ from msgspec import Meta
 from yarl import URL
 
 from social.errors import Disconnected, OperatorNeeded, TokenExpired
+from social.platforms.answers import web_address
 from social.platforms.bluesky.pages import profile_page
 from social.platforms.bluesky.records import Did
 from social.platforms.calls import Call
@@ -179,7 +180,7 @@ async def identify(call: Call, usual: Limits) -> Identity:
         id=session.did,
         handle=session.handle,
         name=(profile.displayName or "").strip()[:200] or session.handle,
-        avatar_url=_web(profile.avatar),
+        avatar_url=web_address(profile.avatar),
         profile_url=profile_page(call, session.did),
         limits=msgspec.structs.replace(usual, image_bytes=takes),
         origin=_home(call, session.didDoc),
@@ -219,12 +220,3 @@ def _home(call: Call, document: Any) -> str | None:
     except (OperatorNeeded, KeyError, TypeError, IndexError, ValueError):
         return None
     return home if home != call.origin else None
-
-
-def _web(url: str | None) -> str | None:
-    """`url` if a browser may be sent there. A server's word is a stranger's."""
-    try:
-        address = URL(url or "")
-    except ValueError:
-        return None
-    return url if address.scheme in {"http", "https"} and address.host and len(str(url)) <= 2000 else None

@@ -15,7 +15,6 @@ from urllib.parse import quote
 
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
-from yarl import URL
 
 from social.errors import (
     Disconnected,
@@ -25,6 +24,7 @@ from social.errors import (
     Rejected,
     RetryLater,
 )
+from social.platforms.answers import web_address
 from social.platforms.calls import Call, Upload
 from social.platforms.contract import (
     App,
@@ -145,8 +145,8 @@ async def identify(call: Call) -> Identity:
         id=account.id,
         handle=f"{account.username}@{domain if isinstance(domain, str) and domain else call.host}",
         name=(account.display_name or account.username)[:200],
-        avatar_url=_web(account.avatar),
-        profile_url=_web(account.url),
+        avatar_url=web_address(account.avatar),
+        profile_url=web_address(account.url),
         limits=_limits(instance.get("configuration")),
     )
 
@@ -192,7 +192,7 @@ async def publish(call: Call, turn: Turn) -> Receipt:
             await _blame_the_media(call, Prepared(media=turn.media_ids))
         raise
     await _kept(call, status)
-    return Receipt(id=status.id, url=_web(status.url), notes=_differences(status, turn))
+    return Receipt(id=status.id, url=web_address(status.url), notes=_differences(status, turn))
 
 
 async def find(call: Call, sought: Sought) -> Receipt | None:
@@ -205,7 +205,7 @@ async def find(call: Call, sought: Sought) -> Receipt | None:
     if not ours:
         return None
     surest = next((status for status in ours if _ids(status) == sought.media_ids), ours[-1])
-    return Receipt(id=surest.id, url=_web(surest.url), evidence="lookup", notes=_differences(surest, sought))
+    return Receipt(id=surest.id, url=web_address(surest.url), evidence="lookup", notes=_differences(surest, sought))
 
 
 async def delete(call: Call, id: str) -> None:
@@ -338,15 +338,6 @@ def _limits(configuration: Any) -> Limits:
         video_pixels=number("media_attachments", "video_matrix_limit", VIDEO_PIXELS),
         video_fps=number("media_attachments", "video_frame_rate_limit", VIDEO_FPS),
     )
-
-
-def _web(url: str | None) -> str | None:
-    """`url` if a browser may be sent there. A server's word is a stranger's."""
-    try:
-        address = URL(url or "")
-    except ValueError:
-        return None
-    return url if address.scheme in {"http", "https"} and address.host and len(str(url)) <= 2000 else None
 
 
 def _part(id: str) -> str:

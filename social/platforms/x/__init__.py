@@ -12,6 +12,7 @@ import msgspec
 from msgspec import Meta
 from yarl import URL
 
+from social.platforms.answers import web_address
 from social.platforms.calls import Call
 from social.platforms.contract import Identity, Limits, OAuth, Platform, Quota
 from social.platforms.x.faults import FAULTS
@@ -50,7 +51,7 @@ async def identify(call: Call) -> Identity:
         id=user.id,
         handle=user.username,
         name=(user.name or user.username)[:200],
-        avatar_url=_web(user.profile_image_url),
+        avatar_url=web_address(user.profile_image_url),
         profile_url=f"{pages}/{user.username}",
         limits=limits_of(user.subscription_type),
     )
@@ -59,15 +60,6 @@ async def identify(call: Call) -> Identity:
 def limits_of(subscription: str | None) -> Limits:
     """What an account with this subscription may post."""
     return msgspec.structs.replace(LIMITS, text=LONG) if subscription in WRITES_LONG else LIMITS
-
-
-def _web(url: str | None) -> str | None:
-    """`url` if a browser may be sent there. A server's word is a stranger's."""
-    try:
-        address = URL(url or "")
-    except ValueError:
-        return None
-    return url if address.scheme in {"http", "https"} and address.host and len(str(url)) <= 2000 else None
 
 
 X = Platform(
