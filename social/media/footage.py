@@ -32,6 +32,7 @@ CAREFUL = {"protocol_whitelist": "", "probesize": "8000000", "analyzeduration": 
 PIXELS = 8192 * 4320
 LONGEST = 12 * 3600.0  # seconds
 LOOKED_AT, PLACES = 200, 3  # frames in a row whose times tell whether it is steady, and in how many places
+WITHOUT_INDEX = 150  # frames that are read for it
 FIRST_FRAMES = 30  # that may fail to decode before a video is called broken
 HDR: dict[int, Literal["", "pq", "hlg"]] = {16: "pq", 18: "hlg"}  # ITU-T H.273, transfer characteristics
 MATRIX: dict[int, Literal["", "709", "601", "2020"]] = {1: "709", 5: "601", 6: "601", 9: "2020"}  # and coefficients
@@ -107,7 +108,7 @@ def _times(stream: VideoStream, container: InputContainer, size: int) -> list[li
         starts = {max(0, most * place // (PLACES - 1)) for place in range(PLACES)}
         rows = [range(start, min(start + LOOKED_AT, len(entries))) for start in sorted(starts)]
         return [sorted(entries[number].timestamp * base for number in row) for row in rows]
-    packets = islice(container.demux(stream), LOOKED_AT)
+    packets = islice(container.demux(stream), WITHOUT_INDEX)
     stamps = [packet.pts * base for packet in packets if packet.pts is not None]
     container.seek(0)
     return [sorted(stamps)]
