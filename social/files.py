@@ -21,6 +21,7 @@ class Footage(msgspec.Struct, frozen=True, kw_only=True):
     chroma: str = "420"  # how finely colours are stored: 420, 422, 444; "" where they are no such thing
     hdr: Literal["", "pq", "hlg"] = ""
     wide: bool = False  # more colours than BT.709
+    matrix: Literal["", "709", "601", "2020"] = ""  # how its colours are written down; "" where it does not say
     interlaced: bool = False
     rotation: int = 0  # by how much a player turns it, in degrees
     square: bool = True  # pixels are as wide as high
@@ -35,6 +36,7 @@ class Sound(msgspec.Struct, frozen=True, kw_only=True):
     rate: int  # samples a second
     profile: str = ""
     bitrate: int = 0
+    track: int = 0  # which of the tracks of sound
 
 
 class Probe(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

@@ -36,6 +36,7 @@ LONGER = 60.0  # seconds that a film may last beyond twice what it says
 KEY_EVERY = 2.0  # seconds between frames that stand alone
 # Without an edit list the first frame would come late by as much as the encoder reorders, but for negative offsets.
 MP4 = ("-movflags", "+faststart+negative_cts_offsets", "-use_editlist", "0", "-f", "mp4")
+HD = (1280, 720)  # from here on, colours that say nothing are those of BT.709, and below of BT.601
 TAGS = ("-colorspace", "bt709", "-color_primaries", "bt709", "-color_trc", "bt709", "-color_range", "tv")
 
 
@@ -90,7 +91,13 @@ def _filters(plan: Plan, probe: Probe, plainly: bool) -> Iterator[str]:
         yield "scale,format=rgba"
     if plan.step(Deinterlace) is not None:
         yield "bwdif=mode=send_frame"
+    rate = plan.step(Rate)
+    fewer = rate is not None and probe.footage is not None and rate.fps < probe.footage.fps
+    if rate is not None and fewer:  # before anything is done to those that are left out
+        yield f"fps={rate.fps:g}"
     if film is not None and film.flat:
+        if probe.footage is not None:
+            yield f"scale=in_color_matrix={_matrix(probe)}"
         yield "format=rgba,split[a][b];[a]drawbox=c=white:t=fill:replace=1[w];[w][b]overlay=shortest=1:format=auto"
     if (crop := plan.step(Crop)) is not None:
         yield from _square(probe)
@@ -102,7 +109,7 @@ def _filters(plan: Plan, probe: Probe, plainly: bool) -> Iterator[str]:
     yield from _colours(plan, probe, plainly)
     if (pad := plan.step(Pad)) is not None:
         yield f"pad={pad.width}:{pad.height}:(ow-iw)/2:(oh-ih)/2:black"
-    if (rate := plan.step(Rate)) is not None:
+    if rate is not None and not fewer:
         yield f"fps={rate.fps:g}"
         yield from _repeated(plan, rate.fps, probe)
     yield "setsar=1,format=yuv420p"
@@ -125,15 +132,22 @@ def _colours(plan: Plan, probe: Probe, plainly: bool) -> Iterator[str]:
     tone = plan.step(ToneMap)
     if probe.footage is None:
         yield "scale=out_color_matrix=bt709:out_range=tv"
-    elif plainly:
-        yield "scale=out_range=tv"
-    elif tone is not None:
+    elif tone is not None and not plainly:
         yield f"zscale=tin={CURVES[tone.curve]}:pin=2020:min=2020_ncl:t=linear:npl=100,format=gbrpf32le"
         yield "zscale=p=709,tonemap=hable:desat=0,zscale=t=709:m=709:r=tv"
-    elif plan.step(Colours) is not None:
+    elif plan.step(Colours) is not None and not plainly:
         yield "zscale=tin=709:p=709:t=709:m=709:r=tv"
     else:
-        yield "scale=out_range=tv"
+        yield f"scale=in_color_matrix={_matrix(probe)}:out_color_matrix=bt709:out_range=tv"
+
+
+def _matrix(probe: Probe) -> str:
+    """How its colours are written down. Where it does not say, players go by its size, and so do we."""
+    if probe.footage is None or probe.footage.matrix:
+        return "auto"
+    return (
+        "bt709" if min(probe.width, probe.height) >= HD[1] or max(probe.width, probe.height) >= HD[0] else "smpte170m"
+    )
 
 
 def _encoder(film: Film, plan: Plan, probe: Probe, number: int) -> Iterator[str]:
@@ -146,8 +160,7 @@ def _encoder(film: Film, plan: Plan, probe: Probe, number: int) -> Iterator[str]
         yield from ("-pass", str(number), "-passlogfile", "passes")
     else:
         yield from ("-crf", str(QUALITY), "-maxrate", f"{film.kbps}k", "-bufsize", f"{film.kbps}k")
-    if probe.footage is None or plan.step(ToneMap) is not None or plan.step(Colours) is not None:
-        yield from TAGS
+    yield from TAGS
 
 
 def _exact(fps: float) -> str:
@@ -163,7 +176,7 @@ def _sound(plan: Plan, probe: Probe, silent: bool) -> Iterator[str]:
     if probe.sound is None:
         yield "-an"
         return
-    yield from ("-map", "0:a:0")
+    yield from ("-map", f"0:a:{probe.sound.track}")
     aac = plan.step(Aac)
     if aac is None:
         yield from ("-c:a", "copy")

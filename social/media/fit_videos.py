@@ -66,7 +66,9 @@ def fit_video(probe: Probe, taken: Videos, choice: Choice, where: str) -> Verdic
         words = f"This video of {size[0]} × {size[1]} pixels cannot be given a shape that {where} takes."
         return Cannot(because=words, code="shape")
     rates, fps = _rated(probe, taken)
-    drawn = [*_seen(probe, taken), *moved(placed, size), *rates]
+    reshaped = moved(placed, size)
+    seen = _seen(probe, taken, anew=bool(times or reshaped or rates) or not _stays(probe, taken))
+    drawn = [*seen, *reshaped, *rates]
     shown = _Shown(seconds=seconds, fps=fps, size=placed.canvas)
     wrapped = [*_sound(probe, taken, () if times else SOUNDS_IN_MP4), Wrap(least=taken.least_bytes)]
     if not times and not drawn and _stays(probe, taken):
@@ -79,7 +81,7 @@ def fit_video(probe: Probe, taken: Videos, choice: Choice, where: str) -> Verdic
         return film
     if isinstance(film, tuple):  # too little for that size
         smaller, film = film
-        drawn = [*_seen(probe, taken), *moved(smaller, size), *rates]
+        drawn = [*seen, *moved(smaller, size), *rates]
     return _verdict(probe, taken, [*times, *drawn, film, *wrapped], film.kbps * 125 * seconds + _of_sound(seconds))
 
 
@@ -151,14 +153,14 @@ def _rounded_up(slowest: float) -> float:
     return next((each for each in RATES if each >= slowest), slowest) if slowest > 1 else slowest
 
 
-def _seen(probe: Probe, taken: Videos) -> list[Step]:
-    """What changes how it looks without changing its size."""
+def _seen(probe: Probe, taken: Videos, *, anew: bool) -> list[Step]:
+    """What changes how it looks without changing its size. `anew`: it is encoded, which only plain colours survive."""
     footage, steps = probe.footage, list[Step]()
     if footage is None:
         return steps
-    if footage.interlaced and not taken.any_timing:
+    if footage.interlaced and (anew or not taken.any_timing):
         steps.append(Deinterlace())
-    if not taken.any_colours or footage.codec not in taken.codecs:
+    if anew or not taken.any_colours:
         if footage.hdr:
             steps.append(ToneMap(curve=footage.hdr))
         elif footage.wide:

@@ -20,7 +20,7 @@ from av.video.stream import VideoStream
 from PIL import Image
 
 from social.files import Footage, Probe, Sound
-from social.media import boxes
+from social.media import boxes, elements
 from social.media.kinds import VIDEO_MIMES, VideoKind
 from social.media.outcomes import Refusal
 
@@ -31,9 +31,11 @@ DEMUXERS: dict[VideoKind, str] = {
 CAREFUL = {"protocol_whitelist": "", "probesize": "8000000", "analyzeduration": "8000000"}
 PIXELS = 8192 * 4320
 LONGEST = 12 * 3600.0  # seconds
-LOOKED_AT = 600  # frames whose times tell whether it is steady
+LOOKED_AT, PLACES = 200, 3  # frames in a row whose times tell whether it is steady, and in how many places
+WITHOUT_INDEX = 150  # frames that are read for it
 FIRST_FRAMES = 30  # that may fail to decode before a video is called broken
 HDR: dict[int, Literal["", "pq", "hlg"]] = {16: "pq", 18: "hlg"}  # ITU-T H.273, transfer characteristics
+MATRIX: dict[int, Literal["", "709", "601", "2020"]] = {1: "709", 5: "601", 6: "601", 9: "2020"}  # and coefficients
 WIDE = frozenset({9, 11, 12})  # and colour primaries: BT.2020 and the two P3
 INDEXED = frozenset({"mov", "avi"})  # demuxers that read the index of all frames at once
 FIELDS = frozenset({2, 3, 4, 5})  # ffmpeg's AVFieldOrder: anything with two fields
@@ -47,7 +49,7 @@ NO_LENGTH = "This video says nowhere how long it is. Save it anew, as an MP4, an
 
 def looked_at(kind: VideoKind, file: IO[bytes], size: int) -> tuple[Probe, Image.Image]:
     """What it is, and a frame of it, upright. Refused in words; OSError of the system's."""
-    built = boxes.structure(file, size) if DEMUXERS[kind] == "mov" else boxes.Structure(whole=True, faststart=True)
+    built = _structure(kind, file, size)
     if not built.whole:
         raise Refusal(CUT_OFF, "cut-off")
     file.seek(0)
@@ -64,6 +66,12 @@ def looked_at(kind: VideoKind, file: IO[bytes], size: int) -> tuple[Probe, Image
             return probe, _upright(frame, probe)
     except FFmpegError as error:
         raise Refusal(BROKEN, "broken") from error
+
+
+def _structure(kind: VideoKind, file: IO[bytes], size: int) -> boxes.Structure:
+    if DEMUXERS[kind] == "mov":
+        return boxes.structure(file, size)
+    return boxes.Structure(whole=DEMUXERS[kind] != "matroska" or elements.whole(file, size), faststart=True)
 
 
 def _opened(kind: VideoKind, file: IO[bytes]) -> InputContainer:
@@ -88,18 +96,22 @@ def _check_size(stream: VideoStream) -> None:
         )
 
 
-def _times(stream: VideoStream, container: InputContainer, size: int) -> list[float]:
-    """When the first frames are shown, in order; from the index where there is a whole one."""
+def _times(stream: VideoStream, container: InputContainer, size: int) -> list[list[float]]:
+    """When frames in a row are shown, in order: those of several places where there is an index, else the first."""
     base = float(stream.time_base or 1)
     entries = stream.index_entries
     if INDEXED & set(container.format.name.split(",")) and len(entries) > 1:
         last = entries[len(entries) - 1]
         if last.pos + last.size > size:
             raise Refusal(CUT_OFF, "cut-off")
-        return sorted(entry.timestamp * base for entry in islice(entries, LOOKED_AT))
-    stamps = [packet.pts * base for packet in islice(container.demux(stream), LOOKED_AT // 4) if packet.pts is not None]
+        most = len(entries) - LOOKED_AT
+        starts = {max(0, most * place // (PLACES - 1)) for place in range(PLACES)}
+        rows = [range(start, min(start + LOOKED_AT, len(entries))) for start in sorted(starts)]
+        return [sorted(entries[number].timestamp * base for number in row) for row in rows]
+    packets = islice(container.demux(stream), WITHOUT_INDEX)
+    stamps = [packet.pts * base for packet in packets if packet.pts is not None]
     container.seek(0)
-    return sorted(stamps)
+    return [sorted(stamps)]
 
 
 def _length(container: InputContainer, stream: VideoStream) -> float:
@@ -167,17 +179,18 @@ def _probe(
     )
 
 
-def _footage(stream: VideoStream, frame: VideoFrame, times: list[float]) -> Footage:
+def _footage(stream: VideoStream, frame: VideoFrame, times: list[list[float]]) -> Footage:
     context, pixels = stream.codec_context, frame.format
     return Footage(
         codec=context.codec.canonical_name,
         profile=str(stream.profile or ""),
-        fps=round(_rate(stream, times), 3),
+        fps=round(_rate(stream, times[0]), 3),
         steady=_steady(times, float(stream.time_base or 0)),
         depth=max(each.bits for each in pixels.components),
         chroma=found[0] if (found := CHROMA.search(_pixel_name(pixels.name))) else "",
         hdr=HDR.get(int(context.color_trc or 0), ""),
         wide=int(context.color_primaries or 0) in WIDE,
+        matrix=MATRIX.get(int(context.colorspace or 0), ""),
         interlaced=bool(frame.interlaced_frame) or int(context.field_order or 0) in FIELDS,
         rotation=frame.rotation % 360,
         square=_pixel_ratio(stream) == 1.0,
@@ -197,10 +210,11 @@ def _pixel_name(name: str) -> str:
 
 def _sound(container: InputContainer) -> Sound | None:
     """The first track of sound that can be played."""
-    for stream in container.streams.audio:
+    for number, stream in enumerate(container.streams.audio):
         context = stream.codec_context
         if context is not None and context.channels and context.sample_rate:
             return Sound(
+                track=number,
                 codec=context.codec.canonical_name,
                 channels=context.channels,
                 rate=context.sample_rate,
@@ -219,9 +233,10 @@ def _rate(stream: VideoStream, times: list[float]) -> float:
     return counted or said or 25.0
 
 
-def _steady(times: list[float], tick: float) -> bool:
-    """Whether all frames last as long, but for rounding. The last of those looked at may be out of turn."""
-    gaps = [after - before for before, after in pairwise(times[:-1])]
+def _steady(times: list[list[float]], tick: float) -> bool:
+    """Whether all frames last as long, but for rounding. Those at the ends of a row may be out of turn."""
+    rows = [row[1:-1] for row in times] if len(times) > 1 else [row[:-1] for row in times]
+    gaps = [after - before for row in rows for before, after in pairwise(row)]
     if not gaps:
         return True
     usual = sorted(gaps)[len(gaps) // 2]

@@ -120,12 +120,23 @@ def _small_enough(image: Image.Image, mime: str, most: int) -> bytes:
 
 
 def _written(image: Image.Image, mime: str, quality: int) -> bytes:
-    options: dict[str, Any] = {"icc_profile": picture.profile_of(image)}
+    options: dict[str, Any] = {"icc_profile": _profile(image)}
     if mime == "image/jpeg":
         options |= {"quality": quality, "optimize": True, "progressive": True, "exif": b"", "comment": b""}
     elif mime == "image/webp":
         options |= {"quality": quality, "exif": b"", "xmp": b""}
     return picture.encoded(image, FORMATS[mime], **options)
+
+
+def _profile(image: Image.Image) -> bytes | None:
+    """The colours it is in, if its profile is about colours: one of greys says nothing about them."""
+    profile = picture.profile_of(image)
+    if profile is None:
+        return None
+    try:
+        return profile if ImageCms.ImageCmsProfile(io.BytesIO(profile)).profile.xcolor_space.strip() == "RGB" else None
+    except (ImageCms.PyCMSError, OSError):
+        return None
 
 
 def main(arguments: list[str]) -> int:

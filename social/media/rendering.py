@@ -22,8 +22,9 @@ from social.errors import Invalid, Unavailable
 from social.files import Probe
 from social.media import boxes, filming
 from social.media.children import ENVIRONMENT, ROOT, ended
+from social.media.fit_videos import clock
 from social.media.outcomes import Unusable
-from social.media.plans import Film, Picture, Plan, Trim, Wrap
+from social.media.plans import Film, Loop, Picture, Plan, Trim, Wrap
 from social.media.probing import probe as probed
 from social.media.sources import OnDisk
 
@@ -36,6 +37,7 @@ PICTURE_PATIENCE = 150.0  # seconds
 VIDEO_PATIENCE = (600.0, 30.0)  # seconds, and so many for each second that is shown
 ROOM_KEPT = 512 * 2**20  # bytes of the disk that are left to others
 ROOM_MORE = 64 * 2**20  # of a file beyond what is asked for, before it is cut off
+SHORTEST, SHORTER = 0.9, 1.0  # of the seconds that were promised, and so many more, before something is missing
 LESS = 0.8  # of the bits, where the first try came out too large
 TOO_HARD = "This file could not be converted: it takes more work than is given to one. Save it anew or smaller."
 TOO_LARGE = "This file could not be made small enough."
@@ -55,7 +57,19 @@ async def rendered(plan: Plan, probe: Probe, source: IO[bytes], target: IO[bytes
     made = await probed(OnDisk(target))
     if made.bytes > plan.bytes:
         raise Invalid(TOO_LARGE, code="too-large")
+    if made.footage is not None and made.seconds < SHORTEST * _seconds(plan, probe) - SHORTER:
+        words = (
+            f"Only {clock(made.seconds)} of this video can be read: what follows is damaged. Save it anew or cut it."
+        )
+        raise Invalid(words, code="breaks-off")
     return made
+
+
+def _seconds(plan: Plan, probe: Probe) -> float:
+    """How long what is made should last."""
+    if (trim := plan.step(Trim)) is not None:
+        return trim.end - trim.start
+    return probe.seconds * (loop.times if (loop := plan.step(Loop)) is not None else 1)
 
 
 def room_needed(plan: Plan, probe: Probe) -> int:
@@ -119,8 +133,7 @@ async def _ffmpeg(
 ) -> bool:
     """Whether it worked. Both files are inherited by the child, which opens them anew."""
     files = (source.fileno(), target.fileno())
-    trim = plan.step(Trim)
-    seconds = max(0.1, trim.end - trim.start if trim is not None else probe.seconds)
+    seconds = max(0.1, _seconds(plan, probe))
     runs, furthest = filming.passes(plan, probe, *files, plainly=plainly), 0.0
     with tempfile.TemporaryDirectory(prefix="social-passes-") as folder:
         for number, words in enumerate(runs):

@@ -40,7 +40,8 @@ def film(
     wide, high = size
     halves = (max(1, wide // 2), max(1, high // 2))
     corner = [f"color={colour}:s={halves[0]}x{halves[1]}:r={fps}:d={seconds}" for colour in COLOURS]
-    stacked = "[0][1]hstack[t];[2][3]hstack[b];[t][b]vstack,scale={}:{},noise=alls=4:allf=t,{}[v]"
+    matrix = ":out_color_matrix=bt709" if max(size) >= 1280 or min(size) >= 720 else ""  # as everybody expects it
+    stacked = f"[0][1]hstack[t];[2][3]hstack[b];[t][b]vstack,scale={{}}:{{}}{matrix},noise=alls=4:allf=t,{{}}[v]"
     inputs = [word for each in corner for word in ("-f", "lavfi", "-i", each)]
     if audio is not None:
         layout = {1: "mono", 2: "stereo", 6: "5.1", 8: "7.1"}[channels]

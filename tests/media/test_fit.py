@@ -15,6 +15,7 @@ from social.media.plans import (
     Colours,
     Converts,
     Crop,
+    Deinterlace,
     Film,
     Fits,
     Loop,
@@ -165,6 +166,15 @@ def test_what_is_not_taken_becomes_h264_and_aac_in_an_mp4(codec: str) -> None:
     assert [type(step) for step in steps(made)] == [Film, Aac, Wrap]
     assert isinstance(made, Converts)
     assert (made.plan.mime, made.changes[0]) == ("video/mp4", "It becomes H.264.")
+
+
+def test_hdr_stays_where_it_is_taken_and_becomes_plain_where_it_is_encoded_anew() -> None:
+    hdr = video(1920, 1080, codec="hevc", depth=10, hdr="hlg", wide=True)
+    assert fitted(hdr, "youtube", "video") == Fits()
+    assert ToneMap(curve="hlg") in steps(fitted(hdr, "youtube", "short"))
+    woven = video(1920, 1080, interlaced=True)
+    assert fitted(woven, "youtube", "video") == Fits()
+    assert Deinterlace() in steps(fitted(woven, "youtube", "short"))
 
 
 def test_streams_that_are_taken_are_only_wrapped_anew() -> None:

@@ -176,6 +176,22 @@ async def test_frames_that_last_differently_are_noticed(folder: Path, plain: Pat
     assert (uneven.footage.steady, even.footage.steady) == (False, True)
 
 
+async def test_frames_that_last_differently_far_behind_the_beginning_are_noticed(folder: Path) -> None:
+    late = "select='lt(n\\,700)+not(mod(n\\,7)*mod(n\\,3))'"
+    uneven = film(folder / "late.mp4", size=(32, 18), seconds=40, filters=late, audio=None, more="-fps_mode vfr")
+    footage = (await told(uneven)).footage
+    assert footage is not None
+    assert not footage.steady
+
+
+async def test_how_colours_are_written_down_is_told(folder: Path) -> None:
+    filters = {"": "null", "709": "scale=out_color_matrix=bt709", "601": "scale=out_color_matrix=smpte170m"}
+    for matrix, given in filters.items():
+        footage = (await told(film(folder / f"matrix{matrix}.mp4", size=(32, 18), seconds=0.3, filters=given))).footage
+        assert footage is not None
+        assert footage.matrix == matrix
+
+
 async def test_where_the_index_is_and_what_an_edit_list_does_is_told(folder: Path, plain: Path) -> None:
     first, bare = folder / "first.mp4", folder / "bare.mp4"
     films.ffmpeg("-i", plain, "-c", "copy", "-movflags", "+faststart", first)
@@ -228,6 +244,19 @@ POISONED: dict[str, Callable[[Path], bytes]] = {
     "half a picture": lambda plain: awkward.jpeg()[:20],
     "a bomb": lambda plain: awkward.png_that_claims(65_535, 65_535),
 }
+
+
+@pytest.mark.parametrize(("more", "whole"), [("", False), ("-f matroska -live 1", True)], ids=["saved", "streamed"])
+async def test_half_a_matroska_is_refused_unless_it_never_said_how_long_it_is(
+    more: str, whole: bool, folder: Path
+) -> None:
+    file = film(folder / f"half{whole}.mkv", seconds=3, more=more).read_bytes()
+    half = file[: len(file) // 2]
+    if whole:
+        assert 0.5 < (await told(half)).seconds < 3
+    else:
+        with pytest.raises(Invalid, match="The end of this video is missing"):
+            await told(half)
 
 
 def _overwritten(plain: Path) -> bytes:

@@ -13,7 +13,7 @@ from typing import IO, Any
 import av
 import psutil
 import pytest
-from PIL import Image
+from PIL import Image, ImageCms
 
 from social.errors import Invalid, Unavailable
 from social.files import Choice, Probe
@@ -110,6 +110,19 @@ async def test_a_picture_that_weighs_too_much_is_saved_smaller() -> None:
     assert result.bytes <= 1_000_000
 
 
+async def test_a_profile_of_greys_is_not_put_on_a_picture_of_colours() -> None:
+    """The profile here is nobody's: the head of an sRGB one, said to be about greys."""
+    profile = bytearray(ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes())
+    profile[16:20] = b"GRAY"
+    grey = awkward.written(Image.new("L", (600, 100), 120), "PNG", icc_profile=bytes(profile))
+
+    _, written = await made(grey, "pinterest", "carousel")
+
+    picture = awkward.read(written)
+    assert (picture.mode, "icc_profile" in picture.info) == ("RGB", False)
+    assert picture.getpixel((300, picture.height // 2)) == (120, 120, 120)
+
+
 async def test_what_shines_through_becomes_white_in_a_jpeg() -> None:
     clear = Image.new("RGBA", (40, 40), (255, 0, 0, 0))
 
@@ -180,6 +193,36 @@ async def test_hdr_becomes_what_every_screen_can_show(curve: str, folder: Path) 
     assert result.footage is not None
     assert (result.footage.hdr, result.footage.wide, result.footage.depth) == ("", False, 8)
     assert awkward.quarters(first_frame(written)) == ["red", "green", "blue", "white"]
+
+
+TOLD = {"nothing": "null", "601": "setparams=colorspace=smpte170m", "709": "scale=out_color_matrix=bt709"}
+
+
+@pytest.mark.parametrize("told", TOLD)
+async def test_colours_stay_what_they_are_where_a_size_changes_how_they_are_taken(told: str, folder: Path) -> None:
+    """Small films that say nothing are meant in the colours of old television, large ones never are."""
+    small = film(folder / f"told-{told}.mp4", size=(320, 180), seconds=3.2, filters=TOLD[told])
+
+    result, written = await made(small, "facebook", "reel")
+
+    assert (result.width, result.height) == (544, 960)
+    assert result.footage is not None
+    assert result.footage.matrix == "709"
+    shown = as_players_show(written)
+    for place, colour in {(135, 440): (255, 0, 0), (405, 440): (0, 255, 0), (135, 520): (0, 0, 255)}.items():
+        pixel = shown.getpixel(place)
+        assert isinstance(pixel, tuple)
+        assert max(abs(one - other) for one, other in zip(pixel, colour, strict=True)) < 24, (place, pixel)
+
+
+def as_players_show(video: bytes) -> Image.Image:
+    """A frame, in the colours that the file says it has; by ffmpeg, which believes it."""
+    with tempfile.NamedTemporaryFile(suffix=".mp4") as source, tempfile.NamedTemporaryFile(suffix=".png") as frame:
+        source.write(video)
+        source.flush()
+        films.ffmpeg("-ss", "1", "-i", source.name, "-frames:v", "1", "-update", "1", frame.name)
+        with Image.open(frame.name) as image:
+            return image.convert("RGB")
 
 
 @pytest.mark.parametrize("degrees", [90, 180, 270])
@@ -293,6 +336,19 @@ def _ours(child: psutil.Process) -> bool:
         return "ffmpeg" in child.name()
     except psutil.NoSuchProcess:
         return False
+
+
+async def test_a_video_of_which_half_is_damaged_is_refused_in_words(folder: Path) -> None:
+    content = bytearray(film(folder / "damaged.mkv", video="-c:v mpeg4 -q:v 3", seconds=4).read_bytes())
+    plan, facts = await plan_of(bytes(content), "x", "video")
+    content[len(content) // 2 :] = bytes(len(content) - len(content) // 2)
+    with (
+        nameless(bytes(content)) as source,
+        nameless() as target,
+        pytest.raises(Invalid, match="is damaged") as refused,
+    ):
+        await rendered(plan, facts, source, target, lambda done: None)
+    assert refused.value.facts["code"] == "breaks-off"
 
 
 async def test_without_room_on_the_disk_nothing_is_begun(monkeypatch: pytest.MonkeyPatch) -> None:
