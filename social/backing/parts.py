@@ -3,7 +3,7 @@
 The bucket itself knows which parts are there, so nobody else keeps a list of them that could be wrong.
 """
 
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -13,6 +13,7 @@ from social.backing.s3 import Body, told
 from social.errors import NotFound
 
 ADDRESS_LASTS = 3600  # seconds
+NOTHING_KNOWN: Mapping[int, str] = {}
 
 
 class Part(msgspec.Struct, frozen=True, kw_only=True):
@@ -74,21 +75,22 @@ class Parts:
             )  # fmt: skip
         return address
 
-    async def there(self, key: str, id: str) -> list[Part]:
+    async def there(self, key: str, id: str, last: Mapping[int, str] = NOTHING_KNOWN) -> list[Part]:
         """The parts that have arrived, in order. NotFound where nothing was begun, or it is whole already.
 
-        Of one that was sent again the last counts. SeaweedFS lists them all (seen on 4.48), S3 only that one.
+        Of one that was sent again the last counts. SeaweedFS lists them all (seen on 4.48), S3 only that one; and as it
+        tells their times in whole seconds, `last` has the etag of the one that we have put there last, by number.
         """
-        found: dict[int, tuple[datetime, Part]] = {}
+        found: dict[int, tuple[tuple[datetime, bool], Part]] = {}
         more: dict[str, Any] = {}
         while True:
             with told():
                 page = await self._client.list_parts(Bucket=self._name, Key=key, UploadId=id, **more)
             for each in page.get("Parts", ()):
                 part = Part(number=each["PartNumber"], bytes=each["Size"], etag=each["ETag"].strip('"'))
-                at, _ = found.get(part.number, (each["LastModified"], part))
-                if each["LastModified"] >= at:
-                    found[part.number] = each["LastModified"], part
+                rank = each["LastModified"], part.etag == last.get(part.number)
+                if part.number not in found or rank >= found[part.number][0]:
+                    found[part.number] = rank, part
             if not page.get("IsTruncated"):
                 return [found[number][1] for number in sorted(found)]
             more = {"PartNumberMarker": page["NextPartNumberMarker"]}

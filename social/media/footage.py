@@ -1,6 +1,6 @@
 """What a video is: its tracks, how it is to be shown, how long it lasts, and a frame of it. By PyAV.
 
-Runs in `prober`, a child process, on files that strangers made. The demuxer is the one that the file's first bytes
+Runs in `film_prober`, a child process, on files that strangers made. The demuxer is the one that the file's first bytes
 announce, and no other is ever tried: none of these follows a reference to another file or host.
 """
 
@@ -32,7 +32,9 @@ CAREFUL = {"protocol_whitelist": "", "probesize": "8000000", "analyzeduration": 
 PIXELS = 8192 * 4320
 LONGEST = 12 * 3600.0  # seconds
 LOOKED_AT, PLACES = 200, 3  # frames in a row whose times tell whether it is steady, and in how many places
-WITHOUT_INDEX = 150  # frames that are read for it
+READ_AT = 150  # where the frames themselves have to be read for that, and
+READ_MOST = 12 * 2**20  # bytes of them
+ABOUT = 0.05  # by how much, as a share, what was counted may be off: a few frames at the end are out of turn
 FIRST_FRAMES = 30  # that may fail to decode before a video is called broken
 HDR: dict[int, Literal["", "pq", "hlg"]] = {16: "pq", 18: "hlg"}  # ITU-T H.273, transfer characteristics
 MATRIX: dict[int, Literal["", "709", "601", "2020"]] = {1: "709", 5: "601", 6: "601", 9: "2020"}  # and coefficients
@@ -108,8 +110,13 @@ def _times(stream: VideoStream, container: InputContainer, size: int) -> list[li
         starts = {max(0, most * place // (PLACES - 1)) for place in range(PLACES)}
         rows = [range(start, min(start + LOOKED_AT, len(entries))) for start in sorted(starts)]
         return [sorted(entries[number].timestamp * base for number in row) for row in rows]
-    packets = islice(container.demux(stream), WITHOUT_INDEX)
-    stamps = [packet.pts * base for packet in packets if packet.pts is not None]
+    stamps, read = [], 0
+    for packet in islice(container.demux(stream), READ_AT):
+        read += packet.size
+        if packet.pts is not None:
+            stamps.append(packet.pts * base)
+        if read > READ_MOST and len(stamps) > FIRST_FRAMES:
+            break
     container.seek(0)
     return [sorted(stamps)]
 
@@ -228,7 +235,7 @@ def _rate(stream: VideoStream, times: list[float]) -> float:
     """Frames a second: what was counted, where enough were, else what the file says."""
     said = float(stream.average_rate or stream.guessed_rate or 0)
     counted = (len(times) - 1) / (times[-1] - times[0]) if len(times) > 1 and times[-1] > times[0] else 0.0
-    if stream.frames and said:
+    if said and (stream.frames or abs(said - counted) < ABOUT * said):
         return said
     return counted or said or 25.0
 

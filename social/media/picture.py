@@ -5,11 +5,11 @@ bytes announce.
 """
 
 import base64
+import importlib
 import io
 import struct
 from typing import Any, BinaryIO, cast
 
-import pillow_heif
 from PIL import GifImagePlugin, Image, ImageCms, ImageFile, ImageOps, JpegImagePlugin, PngImagePlugin
 
 from social.files import Probe
@@ -30,6 +30,10 @@ ORIENTATION = 0x0112  # Exif; 1 is upright
 FORMATS: dict[Kind, str] = {
     "jpeg": "JPEG", "png": "PNG", "webp": "WEBP", "gif": "GIF", "heic": "HEIF", "avif": "AVIF",
     "tiff": "TIFF", "bmp": "BMP",
+}  # fmt: skip
+DECODERS: dict[Kind, str] = {  # Pillow's own way to them is to load all that it has, which takes a picture's time again
+    "webp": "PIL.WebPImagePlugin", "avif": "PIL.AvifImagePlugin", "tiff": "PIL.TiffImagePlugin",
+    "heic": "pillow_heif.HeifImagePlugin",
 }  # fmt: skip
 COPIED = {"png": containers.png, "webp": containers.webp, "gif": containers.gif}
 UNREADABLE = (  # what Pillow and its decoders were seen to raise on damaged files
@@ -127,8 +131,8 @@ def opened(kind: Kind, source: BinaryIO) -> ImageFile.ImageFile:
     Image.MAX_IMAGE_PIXELS = None  # ours is the limit, with better words
     PngImagePlugin.MAX_TEXT_CHUNK = TEXT_MOST
     GifImagePlugin.LOADING_STRATEGY = GifImagePlugin.LoadingStrategy.RGB_AFTER_DIFFERENT_PALETTE_ONLY
-    if kind == "heic":
-        pillow_heif.register_heif_opener()
+    if kind in DECODERS:
+        importlib.import_module(DECODERS[kind])
     if kind == "webp":  # Pillow makes room for the whole canvas as soon as it opens one
         _check_size(*containers.webp_size(source.read(30)))
         source.seek(0)

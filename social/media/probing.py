@@ -42,7 +42,8 @@ async def _asked(source: Source, frame: IO[bytes] | None, thumbnail: IO[bytes] |
     if not source.size:
         raise Invalid("This file is empty.", code="empty")
     head = await source.read(0, min(ENOUGH, source.size))
-    kind = video_kind_of(head) or kind_of(head)
+    video_kind = video_kind_of(head)
+    kind = video_kind or kind_of(head)
     if kind is None:
         raise UnsupportedType(
             f"This is {called(head)}. Pictures can be {TAKEN}, videos {VIDEOS_TAKEN}.", taken=f"{TAKEN}, {VIDEOS_TAKEN}"
@@ -50,7 +51,8 @@ async def _asked(source: Source, frame: IO[bytes] | None, thumbnail: IO[bytes] |
     files = [file.fileno() for file in (frame, thumbnail) if file is not None] or [0, 0]
     process = await asyncio.create_subprocess_exec(
         sys.executable,
-        *("-m", "social.media.prober", kind, str(source.size), *map(str, files)),
+        *("-m", f"social.media.{'picture' if video_kind is None else 'film'}_prober"),
+        *(kind, str(source.size), *map(str, files)),
         stdin=PIPE,
         stdout=PIPE,
         stderr=DEVNULL,

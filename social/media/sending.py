@@ -72,7 +72,7 @@ async def parts_there(upload: Upload, backing: Backing) -> list[Part]:
     if upload.source is not None:
         return []
     try:
-        found = await backing.bucket.parts.there(upload.key, upload.parts_id)
+        found = await backing.bucket.parts.there(upload.key, upload.parts_id, upload.last)
     except NotFound:  # it was put together already, by one who did not come to tell
         if await backing.bucket.stat(upload.key) is None:
             return []
@@ -109,7 +109,7 @@ async def take_part(
         raise Conflict("This upload is whole already, or was given up.") from None
     if len(etag) == len(arriving.md5) and etag != arriving.md5:
         raise BucketError("The file storage has another part than was sent. Please send it again.")
-    await upload.touch()
+    await upload.part_came(number, etag)
 
 
 async def addresses(upload: Upload, numbers: Sequence[int], backing: Backing) -> list[str]:

@@ -62,6 +62,7 @@ class Upload(OfWorkspace):
     expires_at: datetime
     source: str | None = None  # the address it is fetched from, if it is not sent to us
     came: int = 0  # bytes of it that were fetched
+    etags: dict[str, str] = Field(default_factory=dict)  # by number, of the parts that came through us
     problem: str | None = None  # why no more of it will come, in words
     finisher: Annotated[Finisher | None, stored(Finisher | None)] = None
 
@@ -127,6 +128,16 @@ class Upload(OfWorkspace):
     async def known(cls, keys: Sequence[str]) -> set[str]:
         """Which of these keys in the bucket belong to an upload."""
         return await keys_known(cls, ("key", "clean_key", "thumbnail_key"), keys)
+
+    @property
+    def last(self) -> dict[int, str]:
+        """The etag of each part that came through us, as it came last."""
+        return {int(number): etag for number, etag in self.etags.items()}
+
+    async def part_came(self, number: int, etag: str) -> None:
+        """It is gone on with, and of this part this one is the last: the bucket may not know, if two came at once."""
+        await self.get_pymongo_collection().update_one(self._this(), {"$set": {f"etags.{number}": etag}})
+        await self.touch()
 
     async def touch(self) -> None:
         """It is gone on with."""

@@ -3,6 +3,7 @@
     python -m tests.bench burst --posts 10000 --json                   30,000 publications due in one instant
     python -m tests.bench burst --posts 10000 --latency-ms 50 --json   the same with platforms that take their time
     python -m tests.bench steady --json                                50 posts a second on three platforms, a minute
+    python -m tests.bench steady --media-mb 500 --json                 the same with large videos beside the text
     python -m tests.bench kill --posts 10000 --json                    SIGKILL in the middle of a burst, a restart
     python -m tests.bench fairness --json                              one workspace's crowd beside 99 others
     python -m tests.bench hold --json                                  hold everything while posts go out
@@ -11,6 +12,8 @@
     python -m tests.bench idle --json                                  nothing to do
     python -m tests.bench model --schedules 100000 --planted --json    any order of events, and bugs planted in it
     python -m tests.bench media --full --json                          awkward files on every platform, and its rules
+    python -m tests.bench media --memory --json                        eight large uploads, a conversion, eight streams
+    python -m tests.bench media --probe --json                         a look at large files in the bucket
     python -m tests.bench NAME --help                                  the options of one
 
 Each starts what it needs (MongoDB, Valkey, S3, the sink, `social serve`), runs bounded, cleans up, prints a table and

@@ -9,7 +9,7 @@ from pathlib import Path
 from tests.media.films import ffmpeg
 
 SECONDS = 4.0  # that are encoded
-NOISE = "nullsrc=s={size}:r=30:d={seconds},geq=random(1)*255:128:128,format=yuv420p"
+NOISE = "color=gray:s={size}:r=30:d={seconds},noise=alls=100:allf=t+u,format=yuv420p"
 H264 = "-c:v libx264 -preset ultrafast -g 30 -bf 0"
 
 

@@ -4,8 +4,8 @@ Each file comes in as it would through the API; for each kind of post of each pl
 plan is carried out once; and then the rules of the simulated platforms, taken from their sheets alone, look at what
 would go out. A surprise is whatever they refuse, whatever could not be made although it was promised, and whatever is
 refused without a sentence. `--sample` files, spread over all; `--full` for every one of them, which takes an hour:
-`--into` a folder, it goes on where it was, and leaves pictures of all that was made there. `--memory` measures what
-large files cost instead (`bulk`).
+`--into` a folder, it goes on where it was, and leaves pictures of all that was made there. Something else is measured
+with `--memory`, what large files cost (`bulk`), and `--probe`, how soon it is known what a file is (`looks`).
 """
 
 import argparse
@@ -32,7 +32,7 @@ from social.media.rendering import rendered
 from social.media.sources import OnDisk
 from social.platforms import AHEAD, PLATFORMS
 from social.sandbox.files import Seen
-from tests.bench import bulk, sheet
+from tests.bench import bulk, looks, sheet
 from tests.media.corpus import Sample, every
 
 SAMPLE = 24
@@ -51,6 +51,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--only", default="", help="only files with one of these, parted by commas, in their name")
     parser.add_argument("--memory", action="store_true", help="instead: memory and disk while large files come and go")
+    parser.add_argument("--probe", action="store_true", help="instead: how long a look at a file in the bucket takes")
+    parser.add_argument("--film-mb", type=float, default=1_000, help="of each film that is looked at, with it (1000)")
     parser.add_argument("--upload-mb", type=float, default=1_000, help="of each of eight uploads, with --memory (1000)")
     parser.add_argument("--outward-mb", type=float, default=480, help="of each film to a platform, likewise (480)")
     parser.add_argument("--converted-s", type=float, default=135, help="that the converted film lasts, likewise (135)")
@@ -58,6 +60,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 async def run(args: argparse.Namespace) -> dict[str, Any]:
     """Figures of the whole; each surprise is printed."""
+    if args.probe:
+        with tempfile.TemporaryDirectory(prefix="social-bench-films-") as films:
+            return await looks.run(Path(films), args.film_mb)
     if args.memory:
         return await bulk.run(upload_mb=args.upload_mb, outward_mb=args.outward_mb, converted_s=args.converted_s)
     began = time.monotonic()

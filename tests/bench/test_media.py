@@ -21,3 +21,12 @@ def test_what_is_said_to_fit_is_taken_everywhere() -> None:
     assert figures["surprises"] == 0
     assert figures["combinations"] == figures["fit_as_they_are"] + figures["converted"] + figures["refused_in_words"]
     assert figures["conversions"] <= figures["converted"]
+
+
+def test_large_files_in_all_directions_take_little_memory_and_as_much_disk_as_one_conversion() -> None:
+    figures = bench("media", "--memory", "--upload-mb", "12", "--outward-mb", "100", "--converted-s", "30")
+
+    assert (figures["uploads"], figures["outward_streams"]) == (8, 8)
+    assert figures["all_together_s"] > 0
+    assert 0 < figures["rss_mb_peak"] < 300
+    assert 0 < figures["temporary_mb_peak"] <= figures["temporary_mb_bound"]

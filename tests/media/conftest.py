@@ -1,11 +1,13 @@
 """Fixtures for pictures."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
 from social.backing import Backing
+from social.media import installation, sweep
 from social.media.benches import Benches
 from social.media.documents import Media
 from social.media.intake import take
@@ -67,3 +69,19 @@ def left(
         return found + [path.name for path in tmp_path.iterdir()]
 
     return everything
+
+
+@pytest.fixture
+async def mark(backing: Backing, caller: Caller, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[str]:
+    """Where it stands whose the bucket is: a place of this test's own, for the bucket is every test's."""
+    key = f"marks/{caller.workspace_id}"
+    monkeypatch.setattr(installation, "MARK", key)
+    yield key
+    await backing.bucket.delete([key])
+
+
+@pytest.fixture
+def old(caller: Caller, mark: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Everything of the caller's workspace is as old as it takes; the rest of the bucket is other tests'."""
+    monkeypatch.setattr(sweep, "GRACE", timedelta(seconds=-60))
+    monkeypatch.setattr(sweep, "FILES", f"w/{caller.workspace_id}/")

@@ -1,35 +1,18 @@
 """What is swept out of the bucket, and what never is."""
 
 import secrets
-from collections.abc import AsyncIterator
 from datetime import timedelta
 
 import pytest
 
 from social.backing import Backing
-from social.media import installation, sending, sweep
+from social.media import sending, sweep
 from social.media.installation import Installation, bucket_is_ours
 from social.moments import now
 from social.people.roles import Caller
 from tests.media import awkward
 from tests.media.conftest import Take
 from tests.media.test_renditions import want
-
-
-@pytest.fixture
-async def mark(backing: Backing, caller: Caller, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[str]:
-    """Where it stands whose the bucket is: a place of this test's own, for the bucket is every test's."""
-    key = f"marks/{caller.workspace_id}"
-    monkeypatch.setattr(installation, "MARK", key)
-    yield key
-    await backing.bucket.delete([key])
-
-
-@pytest.fixture
-def old(caller: Caller, mark: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Everything of the caller's workspace is as old as it takes; the rest of the bucket is other tests'."""
-    monkeypatch.setattr(sweep, "GRACE", timedelta(seconds=-60))
-    monkeypatch.setattr(sweep, "FILES", f"w/{caller.workspace_id}/")
 
 
 async def put(backing: Backing, key: str) -> str:

@@ -292,7 +292,7 @@ async def test_a_workspace_has_only_so_much_room_however_many_ask_at_once(
 
 
 async def test_one_that_is_abandoned_is_swept_and_one_that_is_not_is_left(
-    backing: Backing, caller: Caller, send: Send, monkeypatch: pytest.MonkeyPatch
+    backing: Backing, caller: Caller, send: Send, old: None
 ) -> None:
     file = film(PART + 5)
     abandoned = await sending.begin(caller, "old.mp4", len(file), backing)
@@ -302,7 +302,6 @@ async def test_one_that_is_abandoned_is_swept_and_one_that_is_not_is_left(
         await Upload.get_pymongo_collection().update_one({"_id": upload.id}, {"$set": long_ago})
     await send(await Upload.mine(caller, str(going_on.id)), 1, parts_of(file, going_on)[1])
     nobodys = await backing.bucket.parts.begin(f"w/{caller.workspace_id}/m/nobody")
-    monkeypatch.setattr(sweep, "GRACE", timedelta(0))
 
     await sweep.sweep(backing)
 
