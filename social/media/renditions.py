@@ -1,7 +1,8 @@
 """Renditions: what plans made of files, once for each file and plan, however many accounts and posts need it.
 
 They are wanted when a post is planned and made by whichever instance has a hand free, the soonest needed first. A maker
-holds a lease; one that dies leaves it to run out, and another begins anew.
+holds a lease; one that dies leaves it to run out, and another begins anew. What nobody needs any more is let go: it is
+not begun, and whoever makes it stops.
 """
 
 import asyncio
@@ -9,7 +10,7 @@ import secrets
 from collections.abc import AsyncIterator, Coroutine, Iterable, Mapping, Sequence
 from contextlib import ExitStack, suppress
 from datetime import datetime, timedelta
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal, Self
 
 import msgspec
 import structlog
@@ -25,7 +26,7 @@ from social.errors import Invalid, NotFound, Unavailable
 from social.files import Probe
 from social.media.keys import keys_known, new_rendition_key
 from social.media.plans import Plan
-from social.media.rendering import check_room, rendered, room_needed
+from social.media.rendering import Progress, check_room, rendered, room_needed
 from social.media.scratch import nameless
 from social.moments import now
 from social.outbox.bus import Bus
@@ -35,7 +36,7 @@ log = structlog.get_logger()
 
 TRIES = 5  # of one whose storage, disk or maker failed; what is wrong with a file is said at once
 LEASE = timedelta(seconds=60)
-RENEWED_EVERY = 15.0  # seconds
+RENEWED_EVERY = 2.0  # seconds; so soon is it noticed that nobody needs it any more
 AGAIN_AFTER = timedelta(seconds=20)
 TOLD_EVERY = 1.0  # seconds between two ticks of progress
 LARGEST_SOURCE = 8 * 2**30  # bytes that are fetched to be converted
@@ -71,7 +72,7 @@ class Rendition(OfWorkspace):
     key: str
     state: State = "wanted"
     needed_at: datetime
-    next_at: datetime | None  # when somebody may begin; None when nobody has to
+    next_at: datetime | None  # when somebody may begin; None when nobody has to, or needs it any more
     token: str | None = None  # of who makes it
     tries: int = 0
     probe: Annotated[Probe | None, stored(Probe | None)] = None  # of what was made
@@ -93,7 +94,8 @@ class Rendition(OfWorkspace):
     async def want(
         cls, workspace_id: PydanticObjectId, wanted: Wanted, needed_at: datetime, backing: Backing
     ) -> "Rendition":
-        """The rendition, made or to be made by `needed_at`. One that could not be made is tried once more."""
+        """The rendition, made or to be made by `needed_at`. One that could not be made is tried once more, and one that
+        was let go is wanted again."""
         renditions = cls.get_pymongo_collection()
         same = {"workspace_id": workspace_id, "fingerprint": wanted.fingerprint, "plan_key": wanted.plan.key}
         at = backing.now()
@@ -126,7 +128,33 @@ class Rendition(OfWorkspace):
             whose = {"media_id": ObjectId(wanted.media_id), "source_key": wanted.key}
             anew = whose | {"state": "wanted", "next_at": at, "tries": 0, "sentence": ""}
             await renditions.update_one(same | {"state": "failed"}, {"$set": anew})
+        elif rendition.let_go_of:
+            await cls.want_again(workspace_id, [str(rendition.id)], at)
         return rendition
+
+    @classmethod
+    async def unmade(cls, workspace_id: PydanticObjectId, ids: Iterable[str]) -> set[str]:
+        """Which of these are wanted and not made yet."""
+        wanted = _wanted(workspace_id, ids) | {"next_at": {"$type": "date"}}
+        return {str(each["_id"]) async for each in cls.get_pymongo_collection().find(wanted, {"_id": 1})}
+
+    @property
+    def let_go_of(self) -> bool:
+        """Whether it was wanted, and nobody needed it any more before it was made."""
+        return self.state == "wanted" and self.next_at is None
+
+    @classmethod
+    async def let_go(cls, workspace_id: PydanticObjectId, ids: Iterable[str]) -> None:
+        """Nobody needs those of these that are not made yet."""
+        await cls.get_pymongo_collection().update_many(
+            _wanted(workspace_id, ids), {"$set": {"next_at": None, "token": None}}
+        )
+
+    @classmethod
+    async def want_again(cls, workspace_id: PydanticObjectId, ids: Iterable[str], at: datetime) -> None:
+        """Somebody needs those of these that were let go after all, from `at` on."""
+        let_go = _wanted(workspace_id, ids) | {"next_at": None}
+        await cls.get_pymongo_collection().update_many(let_go, {"$set": {"next_at": at, "wanted_at": at, "tries": 0}})
 
     @classmethod
     async def named(cls, workspace_id: PydanticObjectId, ids: Iterable[str]) -> dict[str, "Rendition"]:
@@ -176,6 +204,10 @@ class Rendition(OfWorkspace):
         await cls.get_pymongo_collection().update_many(mine, {"$set": {"source_key": key}})
 
 
+def _wanted(workspace_id: PydanticObjectId, ids: Iterable[str]) -> dict[str, Any]:
+    return {"workspace_id": workspace_id, "_id": {"$in": [ObjectId(id) for id in ids]}, "state": "wanted"}
+
+
 async def make_wanted(backing: Backing) -> None:
     """Makes what is wanted, one at a time in this process, until nothing is. Safe to run in many processes."""
     if backing.rendering.locked():
@@ -205,11 +237,12 @@ async def _made(rendition: Rendition, backing: Backing) -> None:
     if rendition.tries > TRIES:  # it took its makers with it
         await _concluded(rendition, {"state": "failed", "sentence": NOT_MADE, "next_at": None})
         return
-    renewing = asyncio.create_task(_renewed(rendition, backing))
     try:
-        probe = await _unless_stopping(_stored(rendition, backing), backing)
+        probe = await _unless_in_vain(_stored(rendition, backing), rendition, backing)
         await _concluded(rendition, {"state": "ready", "probe": as_bson(probe), "next_at": None})
         log.info("rendition.made", rendition=str(rendition.id), mime=probe.mime, bytes=probe.bytes)
+    except _LetGo:
+        log.info("rendition.let_go", rendition=str(rendition.id))
     except (Invalid, NotFound) as refused:
         sentence = GONE if isinstance(refused, NotFound) else refused.sentence
         await _concluded(rendition, {"state": "failed", "sentence": sentence, "next_at": None})
@@ -220,20 +253,25 @@ async def _made(rendition: Rendition, backing: Backing) -> None:
         with suppress(PyMongoError):
             await _concluded(rendition, {"next_at": backing.now(), "tries": rendition.tries - 1})
         raise
-    finally:
-        renewing.cancel()
 
 
-async def _unless_stopping(work: Coroutine[Any, Any, Probe], backing: Backing) -> Probe:
-    """What `work` answers. It is cancelled, and so are we, where the instance stops: another begins anew."""
+class _LetGo(Exception):
+    """It is no longer ours to make."""
+
+
+async def _unless_in_vain(work: Coroutine[Any, Any, Probe], rendition: Rendition, backing: Backing) -> Probe:
+    """What `work` answers. It is cancelled where nobody needs it any more (_LetGo), and where the instance stops: then
+    we are too, and another begins anew."""
     making, stopping = asyncio.create_task(work), asyncio.create_task(backing.stopping.wait())
+    lost = asyncio.create_task(_until_lost(rendition, backing))
     try:
-        await asyncio.wait({making, stopping}, return_when=asyncio.FIRST_COMPLETED)
-        if not making.done():
-            raise asyncio.CancelledError
-        return making.result()
+        await asyncio.wait({making, stopping, lost}, return_when=asyncio.FIRST_COMPLETED)
+        if making.done():
+            return making.result()
+        raise _LetGo if lost.done() else asyncio.CancelledError
     finally:
         stopping.cancel()
+        lost.cancel()
         if not making.done():
             making.cancel()
             await asyncio.wait({making})
@@ -247,19 +285,21 @@ async def _put_off(rendition: Rendition, away: Exception, backing: Backing) -> N
         await _concluded(rendition, {"next_at": backing.now() + AGAIN_AFTER})
 
 
-async def _renewed(rendition: Rendition, backing: Backing) -> None:
-    """Keeps the lease as long as it runs."""
+async def _until_lost(rendition: Rendition, backing: Backing) -> None:
+    """Keeps the lease, for as long as it is ours."""
     while True:
         await asyncio.sleep(RENEWED_EVERY)
         with suppress(PyMongoError):
-            await _concluded(rendition, {"next_at": backing.now() + LEASE}, keep=True)
+            if not await _concluded(rendition, {"next_at": backing.now() + LEASE}, keep=True):
+                return
 
 
-async def _concluded(rendition: Rendition, changes: Mapping[str, Any], *, keep: bool = False) -> None:
-    """Writes `changes`, if it is still ours."""
+async def _concluded(rendition: Rendition, changes: Mapping[str, Any], *, keep: bool = False) -> bool:
+    """Writes `changes`, if it is still ours; whether it was."""
     ours = {"_id": rendition.id, "workspace_id": rendition.workspace_id, "token": rendition.token}
     changes = dict(changes) if keep else {**changes, "token": None}
-    await Rendition.get_pymongo_collection().update_one(ours, {"$set": changes})
+    written = await Rendition.get_pymongo_collection().update_one(ours, {"$set": changes})
+    return written.matched_count > 0
 
 
 async def _stored(rendition: Rendition, backing: Backing) -> Probe:
@@ -268,24 +308,24 @@ async def _stored(rendition: Rendition, backing: Backing) -> Probe:
         raise Invalid(TOO_LARGE, code="too-large")
     both = rendition.source.bytes + room_needed(rendition.plan, rendition.source)
     await asyncio.to_thread(check_room, both)  # before the file is fetched: a database may live on the same disk
-    ticks = _Ticks(rendition, backing)
+    async with _Ticks(rendition, backing) as ticks:
+        return await _put(rendition, backing, ticks.reached)
+
+
+async def _put(rendition: Rendition, backing: Backing, progress: Progress) -> Probe:
     with ExitStack() as files:
         source, target = [files.enter_context(await asyncio.to_thread(nameless)) for _ in range(2)]
         async with backing.bucket.reading(rendition.source_key) as pieces:
             async for piece in pieces:
                 await asyncio.to_thread(source.write, piece)
         await asyncio.to_thread(source.flush)
-        telling = asyncio.create_task(ticks.tell())
-        try:
-            probe = await rendered(rendition.plan, rendition.source, source, target, ticks.reached)
-        finally:
-            telling.cancel()
+        probe = await rendered(rendition.plan, rendition.source, source, target, progress)
         await backing.bucket.put(rendition.key, target, mime=probe.mime, size=probe.bytes)
     return probe
 
 
 class _Ticks:
-    """Tells the workspace how far one is, once a second at most."""
+    """Tells the workspace how far one is while the block runs, once a second at most, and when it is made."""
 
     def __init__(self, rendition: Rendition, backing: Backing) -> None:
         self._rendition = rendition
@@ -296,10 +336,20 @@ class _Ticks:
         """Takes note."""
         self._done = done
 
-    async def tell(self) -> None:
-        """As long as it runs."""
-        about = {"rendition_id": str(self._rendition.id), "media_id": str(self._rendition.media_id)}
+    async def __aenter__(self) -> Self:
+        self._telling = asyncio.create_task(self._tell_on())
+        return self
+
+    async def __aexit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        self._telling.cancel()
+        if kind is None:
+            await self._tell(1.0)
+
+    async def _tell_on(self) -> None:
         while True:
             await asyncio.sleep(TOLD_EVERY)
-            done = {"done": round(self._done, 3)}
-            await self._bus.tick(self._rendition.workspace_id, "rendition.making", about | done)
+            await self._tell(min(self._done, 0.999))  # what is not in the bucket is not made
+
+    async def _tell(self, done: float) -> None:
+        about = {"rendition_id": str(self._rendition.id), "media_id": str(self._rendition.media_id)}
+        await self._bus.tick(self._rendition.workspace_id, "rendition.making", about | {"done": round(done, 3)})

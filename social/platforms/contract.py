@@ -133,6 +133,11 @@ class Content(msgspec.Struct, frozen=True, kw_only=True):
         """The files of all parts, in order: what `Prepared.media` has an id for, at the same place."""
         return tuple(item for part in self.parts for item in part.media)
 
+    @property
+    def renditions(self) -> frozenset[str]:
+        """The ids of what is made of its files."""
+        return frozenset(item.rendition for item in self.files if item.rendition)
+
 
 class Prepared(msgspec.Struct, frozen=True, kw_only=True):
     """What `prepare` made at the platform so far: its ids of `Content.files`, in order, and other facts to keep."""

@@ -33,12 +33,13 @@ async def frozen(
     return _with(content, parts)
 
 
-async def whole(content: Content, workspace_id: PydanticObjectId) -> Content | None:
-    """`content` with what is known of renditions only once they are made; None while one is not.
+async def whole(content: Content, workspace_id: PydanticObjectId, at: datetime) -> Content | None:
+    """`content` with what is known of renditions only once they are made; None while one is not. One that was let go
+    meanwhile is wanted again, from `at` on.
 
     Rejected, in words, if one cannot be made.
     """
-    ids = {item.rendition for item in content.files if item.rendition}
+    ids = content.renditions
     if not ids:
         return content
     made = await Rendition.named(workspace_id, ids)
@@ -47,8 +48,10 @@ async def whole(content: Content, workspace_id: PydanticObjectId) -> Content | N
             raise Rejected("A file of this post is gone. Attach it again.", code="file-gone")
         if made[id].state == "failed":
             raise Rejected(made[id].sentence, code="not-converted")
-        if made[id].state != "ready":
-            return None
+    if lost := [id for id in ids if made[id].let_go_of]:
+        await Rendition.want_again(workspace_id, lost, at)
+    if any(made[id].state != "ready" for id in ids):
+        return None
     parts = [Part(text=part.text, media=tuple(_known(item, made) for item in part.media)) for part in content.parts]
     return _with(content, parts)
 

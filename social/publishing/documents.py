@@ -3,7 +3,7 @@
 The engine's own queries cross workspaces and go through `engine()`; doors use `of` and `found`.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 from typing import Annotated
 
@@ -42,6 +42,10 @@ def in_states(states: Sequence[State], index: Sequence[State]) -> Json:
     """The condition of being in one of `states`, which the index over the states `index`, them among others, serves:
     the server sees that only where the index's own condition is repeated."""
     return {"state": {"$in": list(states)}, "$and": [{"state": {"$in": list(index)}}]}
+
+
+def _content(found: Json) -> Content:
+    return msgspec.convert(found["content"], Content)
 
 
 class Publication(Facts, OfWorkspace):
@@ -146,8 +150,7 @@ class Publication(Facts, OfWorkspace):
         for field in SHOWN:
             found = cls.engine().find({field: {"$in": list(ids), "$type": "string"}, **alive}, {"content": 1})
             async for each in found:
-                content: Content = msgspec.convert(each["content"], Content)
-                shown |= {item.rendition for item in content.files if item.rendition}
+                shown |= _content(each).renditions
         return shown & set(ids)
 
     # What a person does. Every condition on the state stands in the write itself.
@@ -337,6 +340,17 @@ class Publication(Facts, OfWorkspace):
                 session=session,
             )
         )
+
+    @classmethod
+    async def needed(cls, workspace_id: PydanticObjectId, renditions: Collection[str]) -> set[str]:
+        """Which of these renditions are in what the workspace has planned and what has not ended."""
+        among: Json = {"$in": list(renditions), "$type": "string"}
+        needed: set[str] = set()
+        for field in SHOWN:
+            open_ones = {"workspace_id": workspace_id, field: among, "state": {"$in": list(OPEN)}}
+            found = cls.get_pymongo_collection().find(open_ones, {"content": 1})
+            needed |= {id async for each in found for id in _content(each).renditions}
+        return needed & set(renditions)
 
     @classmethod
     async def longest_overdue(cls, at: datetime) -> tuple[State, datetime] | None:

@@ -43,6 +43,7 @@ from social.publishing.holds import hold_new
 from social.publishing.lanes import Lane
 from social.publishing.shown import row
 from social.publishing.states import CHANGEABLE, FINAL, State
+from social.publishing.conversions import let_go
 
 Json = dict[str, Any]
 
@@ -119,9 +120,11 @@ async def cancel(caller: Caller, post_id: str, revision: int, backing: Backing) 
     Conflict if there is nothing left to cancel, or the revision is stale.
     """
     post = await writable(caller, post_id)
+    before: list[Content] = []
 
     async def body(session: AsyncClientSession) -> Post:
         publications = await Publication.of_post(caller, post.id, session)
+        before[:] = [each.content for each in publications]
         changed = [await cancelled(each, session) for each in publications]
         if publications and not any(changed):
             raise Conflict("It is going out or already gone; there is nothing left to cancel.")
@@ -131,15 +134,20 @@ async def cancel(caller: Caller, post_id: str, revision: int, backing: Backing) 
         await announce([post_row(left, "post.changed"), *(row(each) for each in changed if each)], session)
         return left
 
-    return await backing.transaction(body)
+    left = await backing.transaction(body)
+    await let_go(post.workspace_id, before)
+    return left
 
 
 async def delete(caller: Caller, post_id: str, revision: int, backing: Backing) -> None:
     """Removes a post that was never online, with its publications. Conflict if any of it is online or going out."""
     post = await writable(caller, post_id)
+    before: list[Content] = []
 
     async def body(session: AsyncClientSession) -> None:
-        for publication in await Publication.of_post(caller, post.id, session):
+        publications = await Publication.of_post(caller, post.id, session)
+        before[:] = [each.content for each in publications]
+        for publication in publications:
             if publication.receipts:
                 raise Conflict("Part of it is online. Its history is kept, so it cannot be deleted here.")
             gone = await Publication.change(
@@ -153,6 +161,7 @@ async def delete(caller: Caller, post_id: str, revision: int, backing: Backing) 
         await announce([post_row(post, "post.deleted")], session)
 
     await backing.transaction(body)
+    await let_go(post.workspace_id, before)
 
 
 async def writable(caller: Caller, post_id: str) -> Post:
@@ -189,12 +198,14 @@ async def _changed(
     `to` is the date that was asked for: it goes to all accounts, also where it had been cancelled or had failed.
     Without it only what will be sent changes: each publication keeps its own date, and what has ended stays ended.
     """
+    before: list[Content] = []
 
     async def body(session: AsyncClientSession) -> Post:
         changed = await post_changed(post, revision, changes, session)
         present = await Publication.find(
             {"workspace_id": post.workspace_id, "post_id": post.id}, session=session
         ).to_list()
+        before[:] = [each.content for each in present]
         if changes.get("draft") and any(each.state not in FINAL for each in present):
             raise Conflict("It was tried again just now. Look at it again, then save.", stale=True)
         states = {each.state for each in present}
@@ -217,7 +228,9 @@ async def _changed(
         await announce([post_row(changed, "post.changed"), *(row(each) for each in told if each)], session)
         return changed
 
-    return await backing.transaction(body)
+    changed = await backing.transaction(body)
+    await let_go(post.workspace_id, before)
+    return changed
 
 
 async def _followed(

@@ -28,7 +28,7 @@ from social.publishing.facts import Work
 from social.publishing.reconnect import login_refused
 from social.publishing.send import crash_here
 from social.publishing.shown import row
-from social.publishing.states import DEATHS, State, poisonous, refused
+from social.publishing.states import CONVERTING, DEATHS, State, converting, poisonous, refused
 
 log = structlog.get_logger()
 AT_ONCE = 20
@@ -95,7 +95,7 @@ async def _prepare(publication: Publication, work: Work, backing: Backing) -> No
         if account is None or account.state != "connected":
             raise Disconnected("This account is no longer connected. Connect it again, then this can go out.")
         async with renewing(publication, work, backing):
-            content = await _whole(publication)
+            content = await _whole(publication, work, backing)
             if content is None:
                 await _told(_not_converted_yet(backing), publication, work, backing)
                 return
@@ -120,12 +120,21 @@ async def _prepare(publication: Publication, work: Work, backing: Backing) -> No
         log.warning("publication.preparation_interrupted", publication=str(publication.id), error=type(error).__name__)
 
 
-async def _whole(publication: Publication) -> Content | None:
-    """What will be sent, once all its files are what the platform takes; None if that takes longer."""
+async def _whole(publication: Publication, work: Work, backing: Backing) -> Content | None:
+    """What will be sent, once all its files are what the platform takes; None if that takes longer.
+
+    While that is waited for it is the reason, and it is none any more when the platform's turn comes.
+    """
+    reason = publication.reason
     for pause in POLLS:
-        content = await whole(publication.content, publication.workspace_id)
+        content = await whole(publication.content, publication.workspace_id, backing.now())
         if content is not None:
+            if reason is not None and reason.code == CONVERTING:
+                await _told({"reason": None}, publication, work, backing)
             return content
+        if reason is None or reason.code != CONVERTING:
+            reason = converting(len(publication.content.renditions))
+            await _told({"reason": as_bson(reason)}, publication, work, backing)
         await asyncio.sleep(pause)
     return None
 

@@ -51,6 +51,7 @@ class PublicationOut(msgspec.Struct, kw_only=True):
     notes: list[str]  # where what is public differs from what was asked for
     excerpt: str
     in_doubt: bool
+    renditions: list[str]  # ids of what is made of its files, as the ticks `rendition.making` name them
     thumbnail_url: str | None = None
     planned_at: datetime
     started_at: datetime | None
@@ -98,6 +99,7 @@ def shown(
         notes=list(receipt.notes) if receipt else [],
         excerpt=publication.content.text[:EXCERPT],
         in_doubt=publication.ambiguous,
+        renditions=sorted(publication.content.renditions),
         thumbnail_url=thumbnail_url,
         planned_at=publication.planned_at,
         started_at=publication.started_at,

@@ -29,6 +29,7 @@ from social.publishing.changes import (
     post_row,
     renewed,
 )
+from social.publishing.conversions import let_go
 from social.publishing.documents import Publication
 from social.publishing.due import hint
 from social.publishing.plan import writable
@@ -82,7 +83,9 @@ async def take_out(caller: Caller, publication: Publication, backing: Backing) -
         await announce(rows, session)
         return changed
 
-    return await backing.transaction(body)
+    taken_out = await backing.transaction(body)
+    await let_go(publication.workspace_id, [publication.content])
+    return taken_out
 
 
 async def again(caller: Caller, publication_id: str, backing: Backing) -> Publication:

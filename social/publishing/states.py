@@ -30,6 +30,7 @@ LOOKS = (5.0, 15.0, 45.0, 120.0, 300.0)  # seconds after sending at which a sear
 FACTOR = 4
 SPACED = "spaced"  # the code of one of several on an account that go out one after another
 QUOTA = "quota"  # the code of what waits until its platform, or a person, allows more
+CONVERTING = "converting"  # the code of waiting for files to be made into what the platform takes
 PARTLY = "part"  # the code of what a person must decide about a thread of which some parts are online
 
 
@@ -68,6 +69,12 @@ class Reason(msgspec.Struct, frozen=True, kw_only=True):
     code: str
     text: str
     until: datetime | None = None
+
+
+def converting(files: int) -> Reason:
+    """It waits until so many of its files are converted."""
+    what = "Its file is" if files == 1 else f"{files} of its files are"
+    return Reason(code=CONVERTING, text=f"{what} being converted into what the platform takes.")
 
 
 class Progress(msgspec.Struct, frozen=True, kw_only=True):

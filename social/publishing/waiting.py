@@ -8,7 +8,7 @@ from typing import Literal, TypeAlias
 import msgspec
 
 from social.publishing.facts import Facts
-from social.publishing.states import CLAIMABLE, FINAL, Reason, State
+from social.publishing.states import CLAIMABLE, CONVERTING, FINAL, Reason, State
 from social.settings import Times
 
 EACH = timedelta(seconds=1)  # for which one in line keeps the next one waiting, in a good hour
@@ -49,7 +49,8 @@ def why(publication: Facts, present: datetime, times: Times, *, before: int = 0)
             text = reason.text if reason else "The platform has it and is still at work on it. Asking again."
             return Why(code="processing", text=text, expected=max(due, present))
         case State.PREPARING:
-            return Why(code="preparing", text=_preparing(publication), expected=soon)
+            code = CONVERTING if _converts(publication) else "preparing"
+            return Why(code=code, text=_preparing(publication), expected=soon)
         case State.QUEUED:
             return _in_line(publication, present, soon, before)
     if reason is not None and due > present:
@@ -98,7 +99,13 @@ def _others(before: int) -> str:
     return "one other" if before == 1 else f"{before} others"
 
 
+def _converts(publication: Facts) -> bool:
+    return publication.reason is not None and publication.reason.code == CONVERTING
+
+
 def _preparing(publication: Facts) -> str:
+    if publication.reason is not None and _converts(publication):
+        return publication.reason.text
     files = len(publication.content.files)
     what = "What it needs is" if not files else "Its file is" if files == 1 else "Its files are"
     return f"{what} being prepared at the platform."

@@ -70,6 +70,12 @@ def turned(path: Path, source: Path, degrees: int) -> Path:
     return path
 
 
+def looped(path: Path, source: Path, times: int) -> Path:
+    """So many times the same one after the other, made in no time."""
+    ffmpeg("-stream_loop", str(times - 1), "-i", source, "-c", "copy", path)
+    return path
+
+
 def uneven(path: Path) -> Path:
     """Frames that last differently, as phones film in the dark."""
     return film(path, filters="select='not(mod(n\\,7)*mod(n\\,3))'", more="-fps_mode vfr")
