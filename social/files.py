@@ -139,10 +139,12 @@ Side = Annotated[float, Meta(ge=0.0, le=1.0)]
 
 
 class Choice(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
-    """What a person wants where a file does not fit. `focus` is the point that stays when something is cut off:
-    fractions of the width from the left and of the height from the top."""
+    """What a person wants of a file. `shape` says how it gets another shape than its own: where its own is not taken,
+    or where `aspect` asks for one. `focus` is the point that stays when something is cut off: fractions of the width
+    from the left and of the height from the top."""
 
     shape: Literal["pad", "crop"] = "pad"
+    aspect: Annotated[float, Meta(ge=0.1, le=10.0)] | None = None  # where it is taken, or else the nearest that is
     focus: tuple[Side, Side] = (0.5, 0.5)
     start: Annotated[float, Meta(ge=0.0)] = 0.0  # seconds of a video that are left out at its beginning
     end: Annotated[float, Meta(gt=0.0)] | None = None  # and where it ends

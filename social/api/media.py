@@ -39,7 +39,8 @@ SNIPPET = 120  # characters of a post
 
 class MediaOut(msgspec.Struct, kw_only=True):
     """A picture or video. `dropped`: only its thumbnail is left. `url` and `thumbnail_url` need no sign-in and end
-    within a day; `placeholder` is a data: URI. `width` and `height` are 0 where nobody knows them."""
+    within a day; `placeholder` is a data: URI. `width` and `height` are 0 where nobody knows them; `seconds` is how
+    long it lasts, 0 where it stands still."""
 
     id: str
     name: str
@@ -47,6 +48,7 @@ class MediaOut(msgspec.Struct, kw_only=True):
     bytes: int
     width: int
     height: int
+    seconds: float
     kind: MediaKind
     animated: bool
     alt: str
@@ -277,6 +279,7 @@ def shown(media: Media, backing: Backing) -> MediaOut:
         bytes=media.bytes,
         width=media.width,
         height=media.height,
+        seconds=media.facts.seconds,
         kind=media.kind,
         animated=media.animated,
         tags=media.tags,

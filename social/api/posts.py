@@ -93,7 +93,8 @@ class PlanIn(WhenIn, kw_only=True, forbid_unknown_fields=True):
 
 
 class AttachedOut(msgspec.Struct, kw_only=True):
-    """One file of a post. `fit`: what is wanted where it does not fit; null: whatever is usual."""
+    """One file of a post. `fit`: what is wanted of its shape and length; null: whatever is usual. `seconds`: how long
+    it lasts, 0 where it stands still."""
 
     id: str
     alt: str
@@ -101,6 +102,8 @@ class AttachedOut(msgspec.Struct, kw_only=True):
     mime: str
     width: int
     height: int
+    seconds: float
+    animated: bool
     url: str
     thumbnail_url: str
 
@@ -380,6 +383,8 @@ def _attached(attached: Attached, file: Media, backing: Backing) -> AttachedOut:
         mime=file.mime,
         width=file.width,
         height=file.height,
+        seconds=file.facts.seconds,
+        animated=file.animated,
         url=link(file, "file", backing),
         thumbnail_url=link(file, "thumbnail", backing),
     )

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import msgspec
 
 from social.files import AS_IT_IS, Animations, Choice, PostKind, Probe
+from social.media import shapes
 from social.media.fit_pictures import fit_picture
 from social.media.fit_videos import fit_video
 from social.media.plans import Cannot, Converts, Film, Fits, Still, Verdict
@@ -50,8 +51,14 @@ def best(files: Sequence[File], kinds: Sequence[PostKind], title: str) -> Outcom
 
 def fit_all(files: Sequence[File], kind: PostKind, title: str) -> Outcome:
     """What becomes of all of them together. `title` is the platform's."""
-    shape = files[0].probe.shape if files and kind.same_shape else None
-    verdicts = tuple(fit(each.probe, kind, title, each.choice, shape=shape) for each in files)
+    shape, choices = None, [each.choice for each in files]
+    if files and kind.same_shape:
+        aspect = choices[0].aspect
+        shape = aspect or files[0].probe.shape
+        choices = [msgspec.structs.replace(each, aspect=aspect) for each in choices]
+    verdicts = tuple(
+        fit(each.probe, kind, title, choice, shape=shape) for each, choice in zip(files, choices, strict=True)
+    )
     return Outcome(kind=kind, files=verdicts, because=_together(files, kind, title))
 
 
@@ -70,12 +77,14 @@ def fit(probe: Probe, kind: PostKind, title: str, choice: Choice = AS_IT_IS, *, 
 
 def _fit_animation(probe: Probe, kind: PostKind, title: str, choice: Choice, shape: float | None) -> Verdict:
     """As it is, as a video, or as a still: the first of these that works."""
-    if kind.animations is not None and _moves(probe, kind.animations):
+    if kind.animations is not None and _moves(probe, kind.animations) and not _reshaped(probe, choice):
         return Fits()
     if kind.videos is not None:
         return fit_video(probe, kind.videos, choice, f"{title} ({kind.words})")
     if kind.stills and kind.pictures is not None:
         return fit_picture(probe, kind.pictures, choice, f"{title} ({kind.words})", shape=shape, still=True)
+    if kind.animations is not None and _reshaped(probe, choice):
+        return Cannot(because=f"{title} takes an animated picture only in its own shape.", code="shape")
     if kind.animations is not None:
         return Cannot(because=f"This animated picture is too large for {title}. Make it smaller.", code="too-large")
     return _wrong_sort(kind, title, "an animated picture")
@@ -86,6 +95,11 @@ def _as_video(verdict: Verdict) -> Verdict:
     if not isinstance(verdict, Converts) or verdict.plan.step(Film) is None:
         return verdict
     return msgspec.structs.replace(verdict, changes=(AS_VIDEO, *verdict.changes))
+
+
+def _reshaped(probe: Probe, choice: Choice) -> bool:
+    """Whether it is to have another shape than its own, which no animation gets without becoming something else."""
+    return choice.aspect is not None and not shapes.Room(exact=(choice.aspect,)).takes((probe.width, probe.height))
 
 
 def _moves(probe: Probe, taken: Animations) -> bool:

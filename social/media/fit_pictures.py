@@ -18,7 +18,7 @@ def fit_picture(
     probe: Probe, taken: Pictures, choice: Choice, where: str, *, shape: float | None = None, still: bool = False
 ) -> Verdict:
     """`where` names the platform and the kind of post; `still`: only the first frame of it is shown."""
-    room = _room(probe, taken, shape)
+    room = shapes.asked(_room(probe, taken, shape), choice.aspect)
     placed = shapes.placed((probe.width, probe.height), room, crop=choice.shape == "crop", focus=choice.focus)
     if placed is None:
         words = f"This picture of {probe.width} × {probe.height} pixels cannot be given a shape that {where} takes."
@@ -56,11 +56,11 @@ def said(step: Step, what: str) -> str | None:
     """A step of the shape in a sentence about `what`."""
     match step:
         case Crop():
-            return f"{what} is cut to {step.width} × {step.height} pixels of it."
+            return f"{what} is cut to {step.width} × {step.height} pixels."
         case Resize():
             return f"{what} is made {step.width} × {step.height} pixels large."
         case Pad():
-            return f"{what} is filled up around it to {step.width} × {step.height} pixels."
+            return f"{what} gets a margin, so that it is {step.width} × {step.height} pixels large."
     return None
 
 
@@ -100,7 +100,7 @@ def _changes(probe: Probe, taken: Pictures, plan: Plan) -> tuple[str, ...]:
     for step in plan.steps:
         match step:
             case Still():
-                words.append("It is shown as a still picture: its first frame.")
+                words.append("It stands still: only its first frame is shown.")
             case Colours():
                 words.append("Its colours become those of every screen (sRGB).")
             case Picture():

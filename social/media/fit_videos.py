@@ -45,6 +45,8 @@ SLACK = 0.05  # seconds; a length is given in frames and in blocks of sound, so 
 IN_MP4, SOUNDS_IN_MP4 = frozenset({"h264", "hevc"}), ("aac",)  # what an MP4 of ours holds
 PLAIN_SOUND = frozenset({"", "LC"})  # kinds of AAC that all take
 
+IN_ORDER = "It is packed anew so that it begins at once; what is seen and heard stays the same."
+
 
 class _Shown(msgspec.Struct, frozen=True, kw_only=True):
     """How the result is shown: for how long, how often a second, how large."""
@@ -61,7 +63,8 @@ def fit_video(probe: Probe, taken: Videos, choice: Choice, where: str) -> Verdic
         return timed
     times, seconds = timed
     size = (probe.width, probe.height)
-    placed = shapes.placed(size, _room(taken), crop=choice.shape == "crop", focus=choice.focus)
+    room = shapes.asked(_room(taken), choice.aspect)
+    placed = shapes.placed(size, room, crop=choice.shape == "crop", focus=choice.focus)
     if placed is None:
         words = f"This video of {size[0]} × {size[1]} pixels cannot be given a shape that {where} takes."
         return Cannot(because=words, code="shape")
@@ -238,7 +241,7 @@ def _film(
     pixels = int(shown.size[0] * shown.size[1] * room / fewest) if room > 0 else 0
     smaller = shapes.placed(
         (probe.width, probe.height),
-        msgspec.structs.replace(_room(taken), pixels=max(1, pixels)),
+        shapes.asked(msgspec.structs.replace(_room(taken), pixels=max(1, pixels)), choice.aspect),
         crop=choice.shape == "crop",
         focus=choice.focus,
     )
@@ -267,8 +270,8 @@ def _verdict(probe: Probe, taken: Videos, steps: list[Step], expected: float) ->
     """With a limit that depends on the file where it can: then platforms share what is made, whatever theirs is."""
     most = max(round(expected * MORE) + AROUND, 2 * taken.least_bytes)
     plan = Plan(source=probe.mime, mime=MP4, bytes=min(taken.bytes, most), steps=tuple(steps))
-    words = [_said(step, probe) for step in steps]
-    return Converts(plan=plan, changes=tuple(each for each in words if each))
+    words = tuple(each for step in steps if (each := _said(step, probe)))
+    return Converts(plan=plan, changes=words or (IN_ORDER,))
 
 
 def _said(step: Step, probe: Probe) -> str | None:
@@ -286,13 +289,12 @@ def _said(step: Step, probe: Probe) -> str | None:
         case Rate():
             return f"It gets {step.fps:g} frames a second."
         case Film(two_passes=True):
-            return f"It becomes H.264 with {step.kbps:,} kbit/s, so that it is small enough."
+            return f"It is encoded with {step.kbps:,} kbit/s, so that it is small enough."
         case Film():
-            return (
-                "It becomes H.264." if probe.footage is None or probe.footage.codec != "h264" else "It is encoded anew."
-            )
+            again = probe.footage is not None and probe.footage.codec == "h264"
+            return "It is encoded anew." if again else "It is encoded as H.264, which plays everywhere."
         case Aac():
-            return "Its sound becomes AAC."
+            return "Its sound becomes AAC, which plays everywhere."
         case Silence():
             return "It gets a track of silence."
         case Wrap():

@@ -50,6 +50,11 @@ class Room(msgspec.Struct, frozen=True, kw_only=True):
         return min(max(shape, narrowest), widest)
 
 
+def asked(room: Room, shape: float | None) -> Room:
+    """The room in which nothing but the shape `shape` is taken, or the one nearest to it that is. None: as it was."""
+    return room if shape is None else msgspec.structs.replace(room, exact=(room.nearest(shape),))
+
+
 class Placed(msgspec.Struct, frozen=True, kw_only=True):
     """How a picture becomes one of size `canvas`: `region` (left, top, width, height) is cut out of it, if any, and
     made `inner` in size; if that is smaller than the canvas, the rest around it is filled."""

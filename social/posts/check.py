@@ -36,13 +36,9 @@ def problems(content: Content, limits: Limits, platform: Platform) -> list[Wrong
     return wrong
 
 
-def remarks(content: Content, limits: Limits, platform: Platform) -> list[str]:
-    """What the person should know and is no fault."""
-    outcomes = [outcome(part, limits, platform) for part in content.parts]
-    said = list(platform.remarks(content))
-    if any(each.stills for each in outcomes if each is not None):
-        said.append(f"{platform.title} shows an animated picture as a still one.")
-    return said
+def remarks(content: Content, platform: Platform) -> list[str]:
+    """What the person should know and is no fault. What becomes of files is said with each of them."""
+    return list(platform.remarks(content))
 
 
 def empty(content: Content) -> bool:

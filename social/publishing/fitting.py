@@ -1,8 +1,7 @@
 """What was written, against the accounts and files that there are, and against what each account takes."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from datetime import datetime
-from typing import Literal
 
 import msgspec
 from beanie.operators import In
@@ -12,7 +11,6 @@ from social.accounts.documents import Account
 from social.backing import Backing
 from social.errors import Invalid, Wrong
 from social.media.documents import Media
-from social.media.plans import Cannot, Converts, Fits
 from social.people.roles import Caller
 from social.platforms import PLATFORMS
 from social.platforms.contract import Content
@@ -20,8 +18,7 @@ from social.posts import check, compose
 from social.posts.documents import Written
 from social.posts.split import split
 from social.publishing.converted import frozen, limits_of
-
-NAMED: dict[type, Literal["fits", "converts", "cannot"]] = {Fits: "fits", Converts: "converts", Cannot: "cannot"}
+from social.publishing.outcomes import FileVerdict, file_verdicts
 
 
 class PartLength(msgspec.Struct, frozen=True, kw_only=True):
@@ -29,23 +26,6 @@ class PartLength(msgspec.Struct, frozen=True, kw_only=True):
 
     length: int
     limit: int
-
-
-class FileVerdict(msgspec.Struct, frozen=True, kw_only=True):
-    """What becomes of one file on an account: `fits`, `converts` (and how, in sentences) or `cannot` (and why).
-
-    `pointer` leads to the file in the post; `kind` names the kind of post it is shown in, `width` and `height` are of
-    what goes out.
-    """
-
-    pointer: str
-    media_id: str
-    verdict: Literal["fits", "converts", "cannot"]
-    kind: str
-    changes: list[str]
-    because: str
-    width: int
-    height: int
 
 
 class Verdict(msgspec.Struct, frozen=True, kw_only=True):
@@ -171,29 +151,9 @@ def _verdict(account: Account, written: Written, content: Content) -> Verdict:
         limit=limits.text,
         parts=lengths,
         problems=problems,
-        notes=check.remarks(content, limits, platform),
-        files=list(_files(account, written, content)),
+        notes=check.remarks(content, platform),
+        files=list(file_verdicts(account, written, content)),
     )
-
-
-def _files(account: Account, written: Written, content: Content) -> Iterator[FileVerdict]:
-    platform, limits = PLATFORMS[account.platform], limits_of(account)
-    for number, part in enumerate(content.parts):
-        outcome = check.outcome(part, limits, platform)
-        at = f"/thread/{number - 1}/media" if number else "/media"
-        for place, (item, verdict) in enumerate(zip(part.media, outcome.files if outcome else (), strict=True)):
-            plan = verdict.plan if isinstance(verdict, Converts) else None
-            width, height = (plan and plan.size) or (item.width, item.height)
-            yield FileVerdict(
-                pointer=compose.written_at(f"{at}/{place}", written, account),
-                media_id=item.media_id,
-                verdict=NAMED[type(verdict)],
-                kind=outcome.kind.words if outcome else "",
-                changes=list(verdict.changes) if isinstance(verdict, Converts) else [],
-                because=verdict.because if isinstance(verdict, Cannot) else "",
-                width=width,
-                height=height,
-            )
 
 
 def _ids(given: Iterable[str]) -> list[ObjectId]:

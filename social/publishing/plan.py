@@ -35,6 +35,7 @@ from social.publishing.changes import (
     post_row,
     renewed,
 )
+from social.publishing.conversions import let_go
 from social.publishing.documents import Publication
 from social.publishing.due import hint
 from social.publishing.facts import key_of, preparing_begins
@@ -43,7 +44,6 @@ from social.publishing.holds import hold_new
 from social.publishing.lanes import Lane
 from social.publishing.shown import row
 from social.publishing.states import CHANGEABLE, FINAL, State
-from social.publishing.conversions import let_go
 
 Json = dict[str, Any]
 

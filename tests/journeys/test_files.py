@@ -141,7 +141,7 @@ async def test_what_becomes_of_an_animation_is_said_before_it_is_sent(
     assert [alone[name][0] for name in PLATFORMS] == ["fits", "fits", "converts"]
     assert alone["bluesky"][1].startswith("The animation becomes a video.")
     assert alone["bluesky"][2] == []
-    assert "still" in beside["bluesky"][1]
-    assert beside["bluesky"][2] == ["Bluesky shows an animated picture as a still one."]
+    assert beside["bluesky"][1].startswith("It stands still: only its first frame is shown.")
+    assert beside["bluesky"][2] == []
     for name in ("mastodon", "x"):
         assert "takes an animated picture only on its own. Remove it or the others." in beside[name][1]

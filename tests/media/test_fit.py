@@ -106,6 +106,26 @@ def test_a_picture_of_another_shape_is_filled_up_or_cut_as_is_wanted() -> None:
     assert cut == (Crop(left=0, top=0, width=1000, height=1250), Picture(mime="image/jpeg"))
 
 
+def test_a_file_gets_the_shape_that_is_asked_for_or_the_nearest_that_is_taken() -> None:
+    square = {"aspect": 1.0, "shape": "crop", "focus": (1.0, 0.5)}
+    assert steps(fitted(picture(1600, 1200), "x", "pictures", **square))[0] == Crop(
+        left=400, top=0, width=1200, height=1200
+    )
+    assert steps(fitted(picture(1600, 1200), "x", "pictures", aspect=1.0))[0] == Pad(width=1600, height=1600)
+    nearest = steps(fitted(picture(1600, 1200), "instagram", "picture", aspect=0.5, shape="crop"))
+    assert nearest[0] == Crop(left=320, top=0, width=960, height=1200)
+    assert fitted(picture(), "x", "pictures", **square) == Fits()
+    film = steps(fitted(video(720, 1280), "x", "video", **square))
+    assert film[:2] == (Crop(left=0, top=280, width=720, height=720), Film(kbps=3000))
+
+
+def test_an_animation_of_another_shape_becomes_a_video() -> None:
+    gif = File(probe=picture(400, 300, mime="image/gif", frames=20, seconds=2.0), choice=Choice(aspect=1.0))
+    outcome = best([gif], KINDS["x"][1], "X")
+    assert (outcome.kind.name, outcome.possible) == ("video", True)
+    assert "only in its own shape" in because(fit_all([gif], kind("x", "gif"), "X").files[0])
+
+
 def test_a_picture_that_is_too_large_is_made_smaller() -> None:
     assert steps(fitted(picture(4000, 3000), "tiktok", "photos")) == (
         Resize(width=1440, height=1080), Picture(mime="image/jpeg"),
@@ -165,7 +185,10 @@ def test_what_is_not_taken_becomes_h264_and_aac_in_an_mp4(codec: str) -> None:
     made = fitted(one, "linkedin", "video")
     assert [type(step) for step in steps(made)] == [Film, Aac, Wrap]
     assert isinstance(made, Converts)
-    assert (made.plan.mime, made.changes[0]) == ("video/mp4", "It becomes H.264.")
+    assert (made.plan.mime, made.changes[0]) == (
+        "video/mp4",
+        "It is encoded as H.264, which plays everywhere.",
+    )
 
 
 def test_hdr_stays_where_it_is_taken_and_becomes_plain_where_it_is_encoded_anew() -> None:
@@ -264,6 +287,10 @@ def test_all_files_of_a_carousel_get_the_shape_of_its_first() -> None:
     outcome = fit_all([tall, wide], kind("pinterest", "carousel"), "Pinterest")
     assert outcome.files[0] == Fits()
     assert steps(outcome.files[1])[0] == Pad(width=1500, height=2250)
+    square = fit_all(
+        [File(probe=tall.probe, choice=Choice(aspect=1.0)), wide], kind("pinterest", "carousel"), "Pinterest"
+    )
+    assert [steps(each)[0] for each in square.files] == [Pad(width=1500, height=1500)] * 2
 
 
 def test_the_same_plan_has_the_same_key_and_another_another() -> None:

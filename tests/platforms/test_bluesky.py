@@ -570,7 +570,7 @@ def test_the_preview_of_a_link_does_not_move(item: MediaItem) -> None:
     ],
 )
 def test_what_one_might_not_expect_is_said(content: Content, words: list[str]) -> None:
-    said = remarks(content, BLUESKY.limits, BLUESKY)
+    said = remarks(content, BLUESKY)
     assert len(said) == len(words)
     assert all(word in sentence for word, sentence in zip(words, said, strict=True))
 

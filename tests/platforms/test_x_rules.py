@@ -161,6 +161,6 @@ def test_a_post_is_named_by_its_address_or_its_number(given: str, id: str | None
     ],
 )
 def test_what_people_should_know_is_told_while_writing(content: Content, said: list[str]) -> None:
-    told = remarks(content, LIMITS, X)
+    told = remarks(content, X)
     assert len(told) == len(said)
     assert all(words in sentence for words, sentence in zip(said, told, strict=True))

@@ -1037,6 +1037,8 @@ export interface components {
             mime: string;
             width: number;
             height: number;
+            seconds: number;
+            animated: boolean;
             url: string;
             thumbnail_url: string;
         };
@@ -1098,6 +1100,7 @@ export interface components {
              * @enum {string}
              */
             shape?: "pad" | "crop";
+            aspect?: number | null;
             /**
              * @default [
              *       0.5,
@@ -1146,6 +1149,7 @@ export interface components {
             bytes: number;
             width: number;
             height: number;
+            seconds: number;
             /** @enum {string} */
             kind: "picture" | "animation" | "video";
             animated: boolean;
@@ -1169,8 +1173,17 @@ export interface components {
             kind: string;
             changes: string[];
             because: string;
+            code: string;
             width: number;
             height: number;
+            inner_width: number;
+            inner_height: number;
+            region: components["schemas"]["Region"] | null;
+            /** @enum {string} */
+            fill: "" | "white" | "black";
+            still: boolean;
+            shown: components["schemas"]["Stretch"] | null;
+            lasting: components["schemas"]["Stretch"] | null;
         };
         /** FoundOut */
         FoundOut: {
@@ -1577,6 +1590,7 @@ export interface components {
             notes: string[];
             excerpt: string;
             in_doubt: boolean;
+            renditions: string[];
             thumbnail_url?: string | null;
             /** Format: date-time */
             planned_at: string;
@@ -1619,6 +1633,7 @@ export interface components {
             notes: string[];
             excerpt: string;
             in_doubt: boolean;
+            renditions: string[];
             thumbnail_url?: string | null;
             /** Format: date-time */
             planned_at: string;
@@ -1679,6 +1694,13 @@ export interface components {
             database: boolean;
             bucket: boolean;
             queue: boolean;
+        };
+        /** Region */
+        Region: {
+            left: number;
+            top: number;
+            width: number;
+            height: number;
         };
         /**
          * Role
@@ -1756,6 +1778,11 @@ export interface components {
          * @enum {string}
          */
         State: "planned" | "preparing" | "prepared" | "queued" | "sending" | "processing" | "waiting" | "unconfirmed" | "held" | "online" | "failed" | "cancelled" | "missed";
+        /** Stretch */
+        Stretch: {
+            start: number;
+            end: number;
+        };
         /** TicketOut */
         TicketOut: {
             ticket: string;
