@@ -33,7 +33,9 @@ class Publications {
         else if (event.type === "post.deleted") this.#dropPost(event.data.id);
         else if (event.type === "post.created" || event.type === "post.changed") this.#draftChanged(event.data.id);
       },
-      ticked: ({ data }) => data.publications.forEach((id) => this.#goesOut(id)),
+      ticked: (tick) => {
+        if (tick.type === "publication.sending") tick.data.publications.forEach((id) => this.#goesOut(id));
+      },
       missed: () => void this.read(),
     });
   }

@@ -14,7 +14,7 @@ export interface Said {
 
 const HARD = new Set<PublicationState>(["held", "failed", "missed"]);
 const ENDED_WELL = new Set<PublicationState>(["online", "cancelled"]);
-const QUIET = new Set(["planned", "prepared", "preparing", "sending", "queued", "due"]);
+const QUIET = new Set(["planned", "prepared", "preparing", "converting", "sending", "queued", "due"]);
 const PATIENCE = 5_000; // ms after which what was to go on by then is late
 
 /** Null where there is nothing to be said. `now` in ms. */

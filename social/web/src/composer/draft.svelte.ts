@@ -49,8 +49,13 @@ export class Draft {
 
   /** What would be saved now. */
   get body(): PostIn {
+    return this.bodyOf(this.writing);
+  }
+
+  /** The same, had somebody written that. */
+  bodyOf(writing: Writing): PostIn {
     return {
-      ...written(this.writing),
+      ...written(writing),
       accounts: this.accounts,
       options: completed(this.options),
     };

@@ -1,6 +1,6 @@
 /** Where in a post a problem is, and which tabs show that place. Pure. */
 
-import type { AccountOut, Verdict } from "../wire/types";
+import type { AccountOut, FileVerdict, Verdict } from "../wire/types";
 import type { Tab } from "./tabs";
 
 /** `at`: the variant it was written in, "" for the post itself. `part` and `what` lead on: 1 and "media/0/alt", or null and "options/x". */
@@ -27,6 +27,23 @@ export function problemsOn(tab: Tab, verdicts: readonly Verdict[] | undefined, a
     }
   }
   return inOrder(found, accounts);
+}
+
+/** What becomes of the file at a place of `tab`, for each account that has it from there. */
+export function filesOn(tab: Tab, verdicts: readonly Verdict[] | undefined, part: number, place: number): { file: FileVerdict; account: AccountOut }[] {
+  return (verdicts ?? []).flatMap(({ account_id, files }) => {
+    const account = tab.audience.find(({ id }) => id === account_id);
+    const file = files.find(({ pointer }) => {
+      const found = placeOf(pointer);
+      return shows(tab, found) && found.part === part && found.what === `media/${place}`;
+    });
+    return account && file ? [{ file, account }] : [];
+  });
+}
+
+/** Each platform of these accounts once, in words. */
+export function platformNames(of: readonly AccountOut[], title: (platform: string) => string): string {
+  return [...new Set(of.map(({ platform }) => title(platform)))].join(", ");
 }
 
 /** Everything that is wrong anywhere, each thing once. */

@@ -1,8 +1,9 @@
 /** What is written for all accounts, and what single platforms or accounts have instead. Pure: a change is a new value. */
 
 import type { AttachedIn, AttachedOut, PartIn, PostIn, PostOut, VariantIn } from "../wire/types";
+import { sameFit } from "./fitting/fit";
 
-export type Picture = Pick<AttachedOut, "id" | "alt" | "width" | "height" | "thumbnail_url"> & { mime?: string; placeholder?: string; fit?: AttachedOut["fit"] };
+export type Picture = Pick<AttachedOut, "id" | "alt" | "width" | "height" | "thumbnail_url"> & Partial<Pick<AttachedOut, "mime" | "url" | "seconds" | "animated" | "fit">> & { placeholder?: string };
 
 /** One part of a thread; a post that is none has one. `key` tells parts of one list apart, whatever becomes of them. */
 export interface Part { key: number; text: string; pictures: readonly Picture[] }
@@ -115,7 +116,7 @@ function sameParts(some: readonly Part[], others: readonly Part[]): boolean {
 }
 
 function samePictures(some: readonly Picture[], others: readonly Picture[]): boolean {
-  return some === others || (some.length === others.length && some.every(({ id, alt }, n) => id === others[n]!.id && alt === others[n]!.alt));
+  return some === others || (some.length === others.length && some.every(({ id, alt, fit }, n) => id === others[n]!.id && alt === others[n]!.alt && sameFit(fit, others[n]!.fit)));
 }
 
 function partIn({ text, pictures }: Part): PartIn {

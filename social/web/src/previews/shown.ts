@@ -1,17 +1,27 @@
 /** What a preview is given, and what it finds in options: platforms name alike things alike. Pure. */
 
 import type { Picture } from "../composer/writing";
-import type { PlatformOptions } from "../wire/types";
+import { placeOf } from "../composer/places";
+import type { FileVerdict, PlatformOptions, Verdict } from "../wire/types";
+
+/** `as`: what becomes of it there, as far as that is known. */
+export type PictureShown = Picture & { as?: FileVerdict };
 
 export interface Shown {
   name: string;
   handle: string;
   avatar: string | null;
-  parts: readonly { key: number; text: string; pictures: readonly Picture[] }[];
+  parts: readonly { key: number; text: string; pictures: readonly PictureShown[] }[];
   options: PlatformOptions;
 }
 
 export interface PollShown { choices: string[]; multiple: boolean; seconds: number }
+
+/** The pictures of a part with what becomes of them. While somebody types, the last answer is about a little less. */
+export function withFates(pictures: readonly Picture[], part: number, verdict: Verdict | undefined): PictureShown[] {
+  const here = verdict?.files.filter(({ pointer }) => placeOf(pointer).part === part) ?? [];
+  return pictures.map((picture) => ({ ...picture, as: here.find(({ media_id }) => media_id === picture.id) }));
+}
 
 export function isEmpty({ parts }: Shown): boolean {
   return parts.every(({ text, pictures }) => !text.trim() && pictures.length === 0);

@@ -13,8 +13,10 @@ export type LiveEvent =
   | { type: "media.added" | "media.changed" | "media.removed"; data: { id: string } };
 
 /** What is true for a moment: it has no number, is not kept, and is followed by an event that is. */
-export type Tick = { type: "publication.sending"; data: { publications: string[] } };
-export type Making = { type: "rendition.making"; data: { rendition_id: string; media_id: string; done: number } };
+export type Tick =
+  | { type: "publication.sending"; data: { publications: string[] } }
+  /** How far a file is that is converted, from 0 to 1. */
+  | { type: "rendition.making"; data: { rendition_id: string; media_id: string; done: number } };
 
 type Numbered = { seq: number; at: string };
 type Greeting = { type: "hello"; seq: number } | { type: "refetch"; seq: number } | { type: "pong" };
@@ -105,7 +107,7 @@ class Line {
     this.#lastWord = performance.now();
     socket.onmessage = ({ data }) => {
       this.#lastWord = performance.now();
-      this.#take(JSON.parse(data as string) as (LiveEvent & Numbered) | Tick | Making | Greeting, resumed);
+      this.#take(JSON.parse(data as string) as (LiveEvent & Numbered) | Tick | Greeting, resumed);
     };
     socket.onclose = () => socket === this.#socket && this.#retry();
     this.#ping = setInterval(() => {
@@ -114,10 +116,9 @@ class Line {
     }, PING);
   }
 
-  #take(message: (LiveEvent & Numbered) | Tick | Making | Greeting, resumed: boolean): void {
+  #take(message: (LiveEvent & Numbered) | Tick | Greeting, resumed: boolean): void {
     if (message.type === "pong") return;
-    if (message.type === "rendition.making") return; // how far a file is: nobody shows it yet
-    if (message.type === "publication.sending") {
+    if (message.type === "publication.sending" || message.type === "rendition.making") {
       for (const listener of this.#listeners) listener.ticked?.(message);
       return;
     }

@@ -44,7 +44,9 @@ export type AttachedOut = Schemas["AttachedOut"];
 /** What a post has on one platform beyond text and pictures; which of it, the platform says (`options.ts`). */
 export type PlatformOptions = Record<string, unknown>;
 export type Options = Record<string, PlatformOptions>;
-export interface AttachedIn { id: string; alt: string }
+/** What is wanted of a file's shape and length; what is left out is as usual. */
+export type Fit = Schemas["Choice"];
+export interface AttachedIn { id: string; alt: string; fit?: Fit }
 export interface PartIn { text: string; media: AttachedIn[] }
 export type VariantIn = Schemas["VariantIn"];
 export interface PostIn extends PartIn { thread: PartIn[]; variants: Record<string, VariantIn>; accounts: string[]; options: Options }
@@ -55,6 +57,7 @@ export type WhenIn = { now: true } | { wall: string; zone: string; fold?: 0 | 1 
 /** And how late it may be; null: as the workspace has it. */
 export type PlanIn = WhenIn & { lateness?: Lateness | null };
 export type Verdict = Schemas["Verdict"];
+export type FileVerdict = Schemas["FileVerdict"];
 export type Wrong = Schemas["Wrong"];
 
 export type PublicationState = Schemas["State"];

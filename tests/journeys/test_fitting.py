@@ -1,0 +1,171 @@
+"""A picture is cut and a video trimmed in the composer, seen as they will be, and so they are on the platforms."""
+
+import asyncio
+import io
+import re
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import pytest
+from PIL import Image, ImageDraw
+from playwright.async_api import Locator, Page, expect
+
+from social.settings import Settings
+from tests.journeys.test_three_platforms import choose, sign_in
+from tests.media.films import film, looped
+from tests.servers.browser import chromium, look, window
+from tests.servers.product import Person, Product
+from tests.servers.sandbox import Sandbox
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(240)]
+PLATFORMS = ("mastodon", "x")
+
+
+def sunrise(path: Path) -> Path:
+    """A landscape of 1600 × 1200 pixels whose sun stands far to the right."""
+    sky = Image.linear_gradient("L").resize((1600, 1200))
+    picture = Image.merge("RGB", (sky.point(lambda n: 255 - n // 3), sky.point(lambda n: 200 - n // 2), sky))
+    draw = ImageDraw.Draw(picture)
+    draw.ellipse((1180, 380, 1480, 680), fill=(255, 190, 40))
+    draw.rectangle((0, 900, 1600, 1200), fill=(30, 80, 60))
+    picture.save(path, "JPEG", quality=85)
+    return path
+
+
+@pytest.mark.parametrize("phone", [False, True], ids=["desktop", "phone"])
+async def test_what_is_cut_and_trimmed_is_seen_before_and_goes_out_like_that(
+    phone: bool, settings: Settings, backing: object, sandbox: Sandbox, tmp_path: Path
+) -> None:
+    picture = sunrise(tmp_path / "sunrise.jpg")
+    second = film(tmp_path / "second.mp4", size=(256, 144), seconds=1, fps="10", audio=None)
+    long = looped(tmp_path / "long.mp4", second, 150)
+    with Product(settings, tmp_path) as product:
+        product.start()
+        async with aiohttp.ClientSession() as session, chromium() as browser:
+            person = Person(session, product.url)
+            await person.set_up(settings.setup_token or "")
+            for platform in PLATFORMS:
+                await person.connect(sandbox, "bakery", platform)
+            async with window(browser, phone=phone, dark=phone) as (page, complaints):
+                await sign_in(page, product.url)
+                await write(page, picture, long)
+                await cut(page, "phone" if phone else "desktop")
+                await only_on_x(page)
+                await trim(page, "phone" if phone else "desktop")
+                assert await page.evaluate("document.documentElement.scrollWidth <= innerWidth"), "it fits"
+                await page.get_by_test_id("compose-send-now").click()
+                await page.get_by_test_id("send-now-yes").click()
+                for platform in PLATFORMS:
+                    await sandbox.until(lambda name=platform: len(sandbox.statuses(platform=name)) == 2, within=40)  # type: ignore[misc]
+                assert complaints == []
+            await as_it_was_seen(session, sandbox)
+        assert product.stop() == 0
+
+
+async def write(page: Page, picture: Path, video: Path) -> None:
+    """A thread: the picture, then the video."""
+    await page.get_by_test_id("nav-write").first.click()
+    await expect(page.get_by_test_id("compose-account")).to_have_count(len(PLATFORMS))
+    for account in await page.get_by_test_id("compose-account").all():
+        if await account.get_attribute("aria-pressed") != "true":
+            await account.click()
+    await page.get_by_test_id("compose-text").fill("Good morning!")
+    await page.get_by_test_id("compose-file").set_input_files(picture)
+    await page.get_by_test_id("compose-add-part").click()
+    await page.get_by_test_id("compose-text").nth(1).fill("And moving")
+    await page.get_by_test_id("compose-file").nth(1).set_input_files(video)
+    await expect(page.get_by_test_id("compose-picture")).to_have_count(2)
+
+
+async def cut(page: Page, size: str) -> None:
+    """The picture becomes a square, around the sun: by a tap, and by an arrow. The preview shows what will go out."""
+    await page.get_by_test_id("compose-adjust").first.click()
+    dialog = page.get_by_test_id("fit")
+    fate = dialog.get_by_test_id("fit-fate")
+    await expect(fate).to_have_attribute("data-verdict", "fits")
+    await expect(dialog.get_by_test_id("fit-crop")).to_be_disabled()
+    await dialog.get_by_test_id("fit-aspect-square").check(force=True)
+    drawn = fate.get_by_test_id("rendered")
+    await expect(drawn).to_have_attribute("data-region", "200,0,1200,1200")
+    stage = await dialog.get_by_test_id("fit-stage").bounding_box()
+    assert stage is not None
+    await page.mouse.click(stage["x"] + 0.55 * stage["width"], stage["y"] + stage["height"] / 2)
+    await expect(drawn).to_have_attribute("data-region", re.compile(r"2(7|8|9)\d,0,1200,1200"))
+    handle = dialog.get_by_test_id("fit-focus")
+    await expect(handle).to_be_focused()
+    for _ in range(2):
+        await page.keyboard.press("Shift+ArrowRight")
+    await expect(handle).to_have_attribute("aria-valuetext", re.compile("7[45] % from the left"))
+    await expect(drawn).to_have_attribute("data-region", "400,0,1200,1200")
+    await look(page, f"fit-cut-{size}")
+    await dialog.get_by_test_id("fit-pad").check(force=True)
+    await expect(drawn).to_have_attribute("data-size", "1600x1600")
+    await dialog.get_by_test_id("fit-crop").check(force=True)
+    await expect(fate).to_contain_text("It is cut to 1200 × 1200 pixels.")
+    await dialog.get_by_test_id("fit-done").click()
+
+    await expect(shown(page)).to_have_attribute("data-region", "400,0,1200,1200")
+    await expect(page.get_by_test_id("compose-fate").first).to_contain_text("It is cut to 1200 × 1200 pixels.")
+
+
+async def only_on_x(page: Page) -> None:
+    """X has another shape than everybody else, and can be like all again."""
+    await choose(page, "x")
+    await page.get_by_test_id("compose-adjust").first.click()
+    await page.get_by_test_id("fit-aspect-landscape").check(force=True)
+    await page.get_by_test_id("fit-done").click()
+    await expect(shown(page)).to_have_attribute("data-size", "1600x900")
+    await choose(page, "mastodon")
+    await expect(shown(page)).to_have_attribute("data-size", "1200x1200")
+    await choose(page, "")
+
+
+async def trim(page: Page, size: str) -> None:
+    """What is too long for X is refused where it can be mended: by typing, on the rail, by one button."""
+    await expect(page.get_by_test_id("compose-problem")).to_contain_text("takes 2:20 at most")
+    await look(page, f"fit-too-long-{size}")
+    await page.get_by_test_id("compose-trim").click()
+    dialog = page.get_by_test_id("fit")
+    x = dialog.get_by_test_id("fit-fate").filter(has_text="X")
+    await expect(x).to_have_attribute("data-verdict", "cannot")
+    await dialog.get_by_test_id("fit-shorten").click()
+    await expect(dialog.get_by_test_id("fit-shows")).to_have_text("2:20 of 2:30")
+    await expect(x).to_have_attribute("data-verdict", "converts")
+    await dialog.get_by_test_id("fit-start-typed").fill("1:10")
+    await dialog.get_by_test_id("fit-end-typed").fill("75")
+    await dialog.get_by_test_id("fit-end-typed").press("Enter")
+    await dialog.get_by_test_id("fit-end").focus()
+    for _ in range(10):
+        await page.keyboard.press("ArrowLeft")
+    await expect(dialog.get_by_test_id("fit-end-typed")).to_have_value("1:14")
+    await expect(dialog.get_by_test_id("fit-fate")).to_have_count(1)
+    await expect(dialog.get_by_test_id("fit-fate")).to_contain_text("It is cut: from 1:10 to 1:14.")
+    await look(page, f"fit-trim-{size}")
+    await dialog.get_by_test_id("fit-done").click()
+    await expect(page.get_by_test_id("compose-problem")).to_have_count(0)
+    await expect(page.get_by_test_id("compose-saving")).to_have_attribute("data-state", "saved")
+    await look(page, f"fit-composed-{size}")
+
+
+def shown(page: Page) -> Locator:
+    """The picture in the platform's preview."""
+    return page.get_by_test_id("preview").get_by_test_id("rendered").first
+
+
+async def as_it_was_seen(session: aiohttp.ClientSession, sandbox: Sandbox) -> None:
+    """The files that are public there: their shapes, where the sun is, and how long the video lasts."""
+    for platform, size in (("mastodon", (1200, 1200)), ("x", (1600, 900))):
+        found = [await fetched(session, sandbox, post["media"][0]) for post in sandbox.statuses(platform=platform)]
+        with Image.open(io.BytesIO(next(each for each in found if each[:2] == b"\xff\xd8"))) as picture:
+            assert picture.size == size
+            assert platform == "x" or red(picture.getpixel((930, 530))), "the sun is in it"
+
+
+async def fetched(session: aiohttp.ClientSession, sandbox: Sandbox, media: dict[str, Any]) -> bytes:
+    async with session.get(sandbox.url + media["url"].removeprefix(sandbox.url)) as answer:
+        return await answer.read()
+
+
+def red(pixel: Any) -> bool:
+    return bool(pixel[0] > 230 and pixel[2] < 80)
