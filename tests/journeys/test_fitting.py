@@ -1,17 +1,20 @@
 """A picture is cut and a video trimmed in the composer, seen as they will be, and so they are on the platforms."""
 
-import asyncio
 import io
 import re
 from pathlib import Path
 from typing import Any
+from urllib.parse import urljoin
 
 import aiohttp
 import pytest
 from PIL import Image, ImageDraw
 from playwright.async_api import Locator, Page, expect
 
+from social.backing import Backing
+from social.media.renditions import Rendition
 from social.settings import Settings
+from tests.journeys.test_files import added
 from tests.journeys.test_three_platforms import choose, sign_in
 from tests.media.films import film, looped
 from tests.servers.browser import chromium, look, window
@@ -19,6 +22,9 @@ from tests.servers.product import Person, Product
 from tests.servers.sandbox import Sandbox
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(240)]
+ODD = "-c:v libx264 -preset ultrafast -pix_fmt yuv444p"  # colours that nobody takes: it is converted for many seconds
+PATIENCE = 30_000  # ms, for what takes several answers
+ALT = "The sun rises over a meadow"
 PLATFORMS = ("mastodon", "x")
 
 
@@ -59,7 +65,36 @@ async def test_what_is_cut_and_trimmed_is_seen_before_and_goes_out_like_that(
                 for platform in PLATFORMS:
                     await sandbox.until(lambda name=platform: len(sandbox.statuses(platform=name)) == 2, within=40)  # type: ignore[misc]
                 assert complaints == []
-            await as_it_was_seen(session, sandbox)
+                await as_it_was_seen(page, session, sandbox)
+        assert product.stop() == 0
+
+
+async def test_how_far_a_conversion_is_shows_and_it_stops_with_its_post(
+    settings: Settings, backing: Backing, sandbox: Sandbox, tmp_path: Path
+) -> None:
+    second = film(tmp_path / "second.mp4", size=(960, 540), seconds=1, video=ODD, audio=None)
+    long = looped(tmp_path / "long.mp4", second, 90)
+    with Product(settings, tmp_path) as product:
+        product.start()
+        async with aiohttp.ClientSession() as session, chromium() as browser:
+            person = Person(session, product.url)
+            await person.set_up(settings.setup_token or "")
+            account = await person.connect(sandbox)
+            media = await added(long, backing)
+            draft = await person.write("A long one", account["id"], media=({"id": str(media.id)},))
+            async with window(browser) as (page, complaints):
+                await sign_in(page, product.url)
+                planned = await person.plan(draft, at="2031-01-01T00:00:00Z")
+                converting = page.get_by_test_id("publication-row").get_by_test_id("converting")
+                await expect(converting).to_contain_text(re.compile(r"Converting for Mastodon, \d+ %"), timeout=20_000)
+                await look(page, "converting")
+                await page.get_by_test_id("publication-open").click()
+                await expect(page.get_by_test_id("details").get_by_test_id("converting")).to_be_visible()
+                await person.ask("DELETE", f"/posts/{draft['id']}/plan", params={"revision": planned["revision"]})
+                await expect(page.get_by_test_id("converting")).to_have_count(0, timeout=20_000)
+                assert complaints == []
+        [rendition] = await Rendition.find_all().to_list()
+        assert (rendition.state, rendition.next_at) == ("wanted", None)
         assert product.stop() == 0
 
 
@@ -75,7 +110,8 @@ async def write(page: Page, picture: Path, video: Path) -> None:
     await page.get_by_test_id("compose-add-part").click()
     await page.get_by_test_id("compose-text").nth(1).fill("And moving")
     await page.get_by_test_id("compose-file").nth(1).set_input_files(video)
-    await expect(page.get_by_test_id("compose-picture")).to_have_count(2)
+    await expect(page.get_by_test_id("compose-picture")).to_have_count(2, timeout=PATIENCE)
+    await page.get_by_test_id("compose-alt").first.fill(ALT)
 
 
 async def cut(page: Page, size: str) -> None:
@@ -83,11 +119,11 @@ async def cut(page: Page, size: str) -> None:
     await page.get_by_test_id("compose-adjust").first.click()
     dialog = page.get_by_test_id("fit")
     fate = dialog.get_by_test_id("fit-fate")
-    await expect(fate).to_have_attribute("data-verdict", "fits")
+    await expect(fate).to_have_attribute("data-verdict", "fits", timeout=PATIENCE)
     await expect(dialog.get_by_test_id("fit-crop")).to_be_disabled()
     await dialog.get_by_test_id("fit-aspect-square").check(force=True)
     drawn = fate.get_by_test_id("rendered")
-    await expect(drawn).to_have_attribute("data-region", "200,0,1200,1200")
+    await expect(drawn).to_have_attribute("data-region", "200,0,1200,1200", timeout=PATIENCE)
     stage = await dialog.get_by_test_id("fit-stage").bounding_box()
     assert stage is not None
     await page.mouse.click(stage["x"] + 0.55 * stage["width"], stage["y"] + stage["height"] / 2)
@@ -123,7 +159,7 @@ async def only_on_x(page: Page) -> None:
 
 async def trim(page: Page, size: str) -> None:
     """What is too long for X is refused where it can be mended: by typing, on the rail, by one button."""
-    await expect(page.get_by_test_id("compose-problem")).to_contain_text("takes 2:20 at most")
+    await expect(page.get_by_test_id("compose-problem")).to_contain_text("takes 2:20 at most", timeout=PATIENCE)
     await look(page, f"fit-too-long-{size}")
     await page.get_by_test_id("compose-trim").click()
     dialog = page.get_by_test_id("fit")
@@ -144,7 +180,7 @@ async def trim(page: Page, size: str) -> None:
     await look(page, f"fit-trim-{size}")
     await dialog.get_by_test_id("fit-done").click()
     await expect(page.get_by_test_id("compose-problem")).to_have_count(0)
-    await expect(page.get_by_test_id("compose-saving")).to_have_attribute("data-state", "saved")
+    await expect(page.get_by_test_id("compose-saving")).to_have_attribute("data-state", "saved", timeout=PATIENCE)
     await look(page, f"fit-composed-{size}")
 
 
@@ -153,18 +189,18 @@ def shown(page: Page) -> Locator:
     return page.get_by_test_id("preview").get_by_test_id("rendered").first
 
 
-async def as_it_was_seen(session: aiohttp.ClientSession, sandbox: Sandbox) -> None:
-    """The files that are public there: their shapes, where the sun is, and how long the video lasts."""
-    for platform, size in (("mastodon", (1200, 1200)), ("x", (1600, 900))):
-        found = [await fetched(session, sandbox, post["media"][0]) for post in sandbox.statuses(platform=platform)]
-        with Image.open(io.BytesIO(next(each for each in found if each[:2] == b"\xff\xd8"))) as picture:
-            assert picture.size == size
-            assert platform == "x" or red(picture.getpixel((930, 530))), "the sun is in it"
-
-
-async def fetched(session: aiohttp.ClientSession, sandbox: Sandbox, media: dict[str, Any]) -> bytes:
-    async with session.get(sandbox.url + media["url"].removeprefix(sandbox.url)) as answer:
-        return await answer.read()
+async def as_it_was_seen(page: Page, session: aiohttp.ClientSession, sandbox: Sandbox) -> None:
+    """What is public there: the shape of the picture, the sun in it, and how long the video lasts."""
+    for platform, shape in (("mastodon", 1.0), ("x", 16 / 9)):
+        await page.goto(f"{sandbox.url}/sandbox/timeline/{platform}")
+        source = await page.get_by_role("img", name=ALT).get_attribute("src")
+        async with session.get(urljoin(sandbox.url, source)) as answer:
+            with Image.open(io.BytesIO(await answer.read())) as picture:
+                assert abs(picture.width / picture.height - shape) < 0.01
+                assert platform == "x" or red(picture.getpixel((picture.width * 0.775, picture.height * 0.44)))
+        video = page.locator("video")
+        await page.wait_for_function("document.querySelector('video').readyState > 0")
+        assert abs(await video.evaluate("video => video.duration") - 4) < 0.3
 
 
 def red(pixel: Any) -> bool:
