@@ -118,6 +118,11 @@ async def everything_done(
     await person.ask("DELETE", f"/holds/{held['id']}")
     for decide in ("attempts", "cancellations"):
         await person.ask("POST", f"/publications/{decide}", json={"ids": [publication]})
+    square = {"id": media["id"], "fit": {"aspect": 1.0, "shape": "crop"}}
+    shaped = await person.ask("POST", "/posts", json={"text": "a", "accounts": [account["id"]], "media": [square]})
+    shaped = await person.plan(shaped, at="2031-01-01T00:00:00Z")
+    shaped = await person.ask("DELETE", f"/posts/{shaped['id']}/plan", params={"revision": shaped["revision"]})
+    await person.ask("DELETE", f"/posts/{shaped['id']}", params={"revision": shaped["revision"]})
     await person.ask("POST", "/posts/checks", json={"text": "fits?", "accounts": [account["id"]]})
     await person.ask("DELETE", f"/posts/{later['id']}", params={"revision": later["revision"]})
 
@@ -160,7 +165,9 @@ async def everything_done(
     await person.ask("PUT", "/workspace/settings", json={"originals": "drop"})
     await person.ask("POST", "/reachability")
     await swept(backing)
-    await originals.drop_in(PydanticObjectId(str((await person.ask("GET", "/me"))["workspace_id"])), now(), backing)
+    workspace_id = PydanticObjectId(str((await person.ask("GET", "/me"))["workspace_id"]))
+    await originals.drop_in(workspace_id, now(), backing)
+    await Publication.needed(workspace_id, ["0" * 24])
     await files_of_nothing(backing)
     await unneeded.drop_unneeded(now(), backing)
     await Publication.renditions_shown([media["id"]], since=now())  # no file of this day is converted

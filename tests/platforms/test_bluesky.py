@@ -566,7 +566,6 @@ def test_the_preview_of_a_link_does_not_move(item: MediaItem) -> None:
         (Content(text="a", media=(PICTURE,) * 5), ["gallery"]),
         (Content(text="a", media=(PICTURE,), options={"card": CARD}), ["alt text"]),
         (Content(text="a", options={"quotes_allowed": False}), ["right after"]),
-        (Content(text="a", media=(msgspec.structs.replace(PICTURE, animated=True),)), ["still one"]),
     ],
 )
 def test_what_one_might_not_expect_is_said(content: Content, words: list[str]) -> None:
