@@ -11,14 +11,12 @@ import msgspec
 import pytest
 
 from social.settings import Settings
-from tests.faults.ledger import Figures
+from tests.faults.ledger import FULL, LARGE, Figures
 from tests.faults.scene import Scene, scene
 from tests.faults.wire import Wire
 from tests.servers.sandbox import Sandbox
 
-FULL = "FAULTS_FULL"  # set: the sizes that are run by hand
 ROWS = "FAULTS_ROWS"  # the rows to run, with commas between them; else all
-KILLS = "FAULTS_KILLS"  # so many SIGKILLs in the storm
 MINUTES = "FAULTS_MINUTES"  # the time after which the storm is over, however many there were
 PATIENCE = 6 * 3600  # seconds that a test of these sizes may take
 HERE = Path(__file__).parent
@@ -40,7 +38,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
             chosen.append(item)
             continue
         item.add_marker(pytest.mark.slow)
-        if os.environ.get(FULL) or os.environ.get(KILLS):
+        if LARGE:
             item.add_marker(pytest.mark.timeout(PATIENCE), append=False)
         marks = {row for mark in item.iter_markers("rows") for row in mark.args}
         (chosen if not wanted or wanted & marks else others).append(item)

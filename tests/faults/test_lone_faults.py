@@ -106,7 +106,7 @@ async def test_a_crowd_of_one_minute_goes_out_on_time_and_each_account_in_order(
 ) -> None:
     posts = size(40, 334)
     scene = await stage(accounts=5)
-    at = soon(size(8, 60))
+    at = soon(size(8, 240))
     for number in range(posts):
         await scene.plan(f"crowd {number:04}", number % 5, at=at)
     for _ in range(2):

@@ -317,11 +317,13 @@ def checkpoint(member: Mongod) -> None:
 
 async def ready_again(scene: Scene) -> None:
     """Waits until the door says that it is ready."""
-    deadline = time.monotonic() + 30
+    deadline, said = time.monotonic() + 30, ""
     async with aiohttp.ClientSession() as session:
         while time.monotonic() < deadline:
+            assert scene.door.process.poll() is None, f"the door has ended: {scene.door.log.read_text()[-6000:]}"
             async with session.get(f"{scene.door.url}/health/ready") as answer:
                 if answer.status == 200:
                     return
+                said = await answer.text()
             await asyncio.sleep(0.1)
-    raise AssertionError("not ready again")
+    raise AssertionError(f"not ready again: {said}")

@@ -20,7 +20,7 @@ TAKEN_OVER = (20, 5)  # seconds, of what a dead instance held, where its death c
 HOLDS_BACK = 3.0  # seconds for which a pausing instance is left asleep beyond its lease and the settle time
 
 
-async def stopped(product: Product, within: float = 15) -> None:
+async def stopped(product: Product, within: float = 60) -> None:
     """Waits until the process stands still."""
     pid = product.process.pid
     deadline = time.monotonic() + within

@@ -14,8 +14,8 @@ import msgspec
 import pytest
 
 from social.settings import Settings
-from tests.faults.conftest import KILLS, MINUTES, Scenes
-from tests.faults.ledger import Figures
+from tests.faults.conftest import MINUTES, Scenes
+from tests.faults.ledger import KILLS, Figures
 from tests.faults.scene import Json, Scene
 from tests.pictures import jpeg
 from tests.servers.product import Away, Product
