@@ -17,6 +17,7 @@ from bson import ObjectId
 from pydantic import Field
 from pymongo import IndexModel
 from pymongo.asynchronous.client_session import AsyncClientSession
+from pymongo.errors import DuplicateKeyError
 
 from social.accounts.documents import Account
 from social.backing import Backing
@@ -58,7 +59,10 @@ class Hold(OfWorkspace):
     class Settings:
         name = "holds"
         bson_encoders = BSON_ENCODERS
-        indexes = (IndexModel([("workspace_id", 1), ("_id", 1)]),)
+        indexes = (
+            IndexModel([("workspace_id", 1), ("_id", 1)]),
+            IndexModel([("workspace_id", 1), ("scope", 1), ("platform", 1), ("account_id", 1)], unique=True),
+        )
 
     def covers(self, account_id: ObjectId | None, platform: str) -> bool:
         """Whether it is on that account of that platform, which is of the same workspace."""
@@ -178,10 +182,10 @@ async def _made(
         by_name=caller.name,
         at=backing.now(),
     )
-    same = {"scope": made.scope, "platform": made.platform, "account_id": made.account_id}
-    if await Hold.of(caller, same).first_or_none() is not None:
-        raise Conflict("This is held already. End that hold to let it go out.")
-    await made.insert()
+    try:
+        await made.insert()
+    except DuplicateKeyError:  # also where two people say it at once
+        raise Conflict("This is held already. End that hold to let it go out.") from None
     return made
 
 

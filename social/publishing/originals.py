@@ -1,5 +1,6 @@
 """Files whose every post is online everywhere are of no more use where a workspace does not want to keep them."""
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 import structlog
@@ -32,21 +33,22 @@ async def drop_in(workspace_id: PydanticObjectId, before: datetime, backing: Bac
     """Drops what was all online before `before`. Drafts, and files that no post shows, keep what they have."""
     last = None
     while files := await Media.kept_since(workspace_id, last, before, most=AT_ONCE):
+        done = await _have_done(workspace_id, files, before)
         for file in files:
-            if await _has_done(file, before):
+            if file.id in done:
                 await file.drop_original(backing)
                 log.info("media.original_dropped", media=str(file.id))
         last = files[-1].id
 
 
-async def _has_done(file: Media, before: datetime) -> bool:
-    """Whether there are posts that show it, and all of them are online on every account since `before`."""
-    mine = {"workspace_id": file.workspace_id}
-    posts = await Post.find(mine | {"media_ids": {"$in": [file.id]}}).to_list()
+async def _have_done(
+    workspace_id: PydanticObjectId, files: Sequence[Media], before: datetime
+) -> set[PydanticObjectId | None]:
+    """The ids of those that posts show, all of which are online on every account since `before`."""
+    mine = {"workspace_id": workspace_id}
+    posts = await Post.find(mine | {"media_ids": {"$in": [each.id for each in files]}}).to_list()
     publications = await Publication.find(mine | {"post_id": {"$in": [each.id for each in posts]}}).to_list()
-    planned = {each.post_id for each in publications}
-    return (
-        bool(posts)
-        and all(each.id in planned for each in posts)
-        and all(each.state is State.ONLINE and each.updated_at < before for each in publications)
-    )
+    out = {each.post_id for each in publications}
+    out -= {each.post_id for each in publications if each.state is not State.ONLINE or each.updated_at >= before}
+    shown = {id: [post.id in out for post in posts if id in post.media_ids] for id in (each.id for each in files)}
+    return {id for id, done in shown.items() if done and all(done)}

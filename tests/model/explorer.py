@@ -53,6 +53,7 @@ def in_memory(world: World) -> Database:
     """The interpreter, with the unique indexes that the schedules can meet."""
     database = Database(world.now)
     database["publications"].unique.append(Unique(("post_id", "account_id")))
+    database["holds"].unique.append(Unique(("workspace_id", "scope", "platform", "account_id")))
     return database
 
 

@@ -97,7 +97,7 @@ def by_name() -> Mapping[str, Bug]:
 CLAIMS, SEND, SETTLE = "social.publishing.claims", "social.publishing.send", "social.publishing.settle"
 ARMING, CONCLUSIONS = "social.publishing.arming", "social.publishing.conclusions"
 STATES, LANES, FACTS = "social.publishing.states", "social.publishing.lanes", "social.publishing.facts"
-HOLDS = "social.publishing.holds"
+HOLDS, KEEPING = "social.publishing.holds", "social.publishing.keeping"
 DOCUMENTS, SINGLE = "social.publishing.documents", "social.publishing.single"
 
 
@@ -369,8 +369,8 @@ BUGS: tuple[Bug, ...] = (
         "Being told to wait uses up one of the tries.",
         (
             f"{STATES}:refused",
-            'return _waiting("quota", outcome.sentence, until)',
-            'return msgspec.structs.replace(_waiting("quota", outcome.sentence, until), counts=True)',
+            "return _waiting(QUOTA, outcome.sentence, until)",
+            "return msgspec.structs.replace(_waiting(QUOTA, outcome.sentence, until), counts=True)",
         ),
     ),
     _bug(
@@ -432,7 +432,7 @@ BUGS: tuple[Bug, ...] = (
         "a hold lets the lanes go on",
         "Whoever holds a lane keeps it, and what it has queued is not held.",
         (f"{HOLDS}:_mark", ', "$set": {"token": None, "owner": None, "lease_until": EPOCH}', ""),
-        (f"{HOLDS}:_keep", "in_states(BEFORE_SENDING, OPEN)", "in_states(BEFORE_SENDING[:3], OPEN)"),
+        (f"{KEEPING}:keep_back", "in_states(BEFORE_SENDING, OPEN)", "in_states(BEFORE_SENDING[:3], OPEN)"),
     ),
     _bug(
         "a held lane can be taken",

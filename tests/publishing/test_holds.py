@@ -193,6 +193,15 @@ async def test_the_same_hold_twice_is_told_so_and_so_is_one_of_nothing(
         await hold(caller, "platform", backing, platform="myspace")
 
 
+async def test_two_who_hold_the_same_at_once_make_one_hold(caller: Caller, backing: Backing, account: Account) -> None:
+    said = await asyncio.gather(*(hold(caller, "workspace", backing) for _ in range(5)), return_exceptions=True)
+
+    assert sum(isinstance(each, Conflict) for each in said) == 4
+    assert await Hold.of(caller).count() == 1
+    elsewhere = await somebody("Bob")
+    assert (await hold(elsewhere, "workspace", backing)).held == 0
+
+
 async def test_what_may_be_online_is_looked_for_when_the_hold_ends(
     planned: Planned, caller: Caller, backing: Backing
 ) -> None:
