@@ -9,7 +9,7 @@ from typing import Literal, TypeVar
 import msgspec
 
 T = TypeVar("T")
-RENDERER = 2  # rises when the same plan is carried out differently
+RENDERER = 3  # rises when the same plan is carried out differently
 
 
 class Still(msgspec.Struct, frozen=True, kw_only=True, tag=True):

@@ -195,6 +195,28 @@ async def test_hdr_becomes_what_every_screen_can_show(curve: str, folder: Path) 
     assert awkward.quarters(first_frame(written)) == ["red", "green", "blue", "white"]
 
 
+CARDS = {"smpte2084": (0.38, 0.58), "arib-std-b67": (0.38, 0.75)}  # of grey and of white, ITU-R BT.2408, table 1
+
+
+@pytest.mark.parametrize("curve", CARDS)
+async def test_what_was_grey_and_white_in_hdr_is_neither_dim_nor_burnt_out(curve: str, folder: Path) -> None:
+    grey, white = (round(64 + 876 * each) for each in CARDS[curve])
+    cards = f"format=yuv420p10le,geq=lum='if(lt(X,W/2),{grey},{white})':cb=512:cr=512"
+    marked = f"{cards},setparams=range=tv:color_primaries=bt2020:color_trc={curve}:colorspace=bt2020nc"
+    video = "-c:v libx265 -preset ultrafast -pix_fmt yuv420p10le -tag:v hvc1 -x265-params log-level=none"
+    one = film(folder / f"cards-{curve}.mov", size=(64, 64), fps="24", seconds=3.2, video=video, filters=marked)
+
+    result, written = await made(one, "instagram", "reel")
+
+    assert result.footage is not None
+    assert (result.footage.hdr, result.footage.matrix) == ("", "709")
+    shown = as_players_show(written)
+    for place, (least, most) in {(16, 32): (100, 130), (48, 32): (205, 230)}.items():
+        pixel = shown.getpixel(place)
+        assert isinstance(pixel, tuple)
+        assert least < min(pixel) <= max(pixel) < most, (place, pixel)
+
+
 TOLD = {"nothing": "null", "601": "setparams=colorspace=smpte170m", "709": "scale=out_color_matrix=bt709"}
 
 

@@ -242,6 +242,15 @@ async def test_what_the_service_refuses_says_nothing_of_the_connection(
     assert refused.value.sentence.endswith(".")
 
 
+@pytest.mark.parametrize(
+    "said", [answer(401, {"error": "AuthMissing"}), answer(403, {"error": "Forbidden"}), answer(502, b"<html>")]
+)
+async def test_a_question_about_a_job_that_is_refused_is_asked_again(said: bytes) -> None:
+    async with scripted(said) as server, calling(BLUESKY, server) as call:
+        with pytest.raises(RetryLater):
+            await BLUESKY.ready(call, Prepared(media=(JOB,)))
+
+
 async def prepared_by(rig: BlueskyRig, call: Call, content: Content) -> Prepared:
     async def save(_: Prepared) -> None:
         return None

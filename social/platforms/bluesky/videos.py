@@ -6,6 +6,8 @@ post waits until its video can be shown. The documented upload in one request is
 is there in production is not confirmed. A repeat does no harm: the service knows a file that it has had before.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 from enum import StrEnum
 from typing import Annotated, Any, TypeVar
@@ -111,7 +113,8 @@ async def handed_in(call: Call, item: MediaItem) -> Job | Blob:
 async def finished(call: Call, job: Job) -> Blob | None:
     """What came of a job; None while it goes on. Rejected or PreparationLost if it failed or is forgotten."""
     path, asked = "/xrpc/app.bsky.video.getJobStatus", {"jobId": job.id}
-    answered = await call.beside(SERVICE).get_or_none(path, Answered, params=asked, gone=FORGOTTEN)
+    with _nothing_about_the_account():
+        answered = await call.beside(SERVICE).get_or_none(path, Answered, params=asked, gone=FORGOTTEN)
     if answered is None:
         words = "Bluesky's video service no longer knows what was uploaded for this. It is uploaded again."
         raise PreparationLost(words, code="video-gone")
@@ -148,10 +151,17 @@ async def permission(call: Call, audience: str, method: str) -> str:
 
 
 async def _asked(service: Call, nsid: str, kind: type[T], token: str, *, method: str = "GET", **how: Any) -> T:
-    """An answer of the service to somebody with a permission. That it does not take it says nothing of the account."""
-    try:
-        headers = {"Authorization": f"Bearer {token}"}
+    """An answer of the service to somebody with a permission."""
+    headers = {"Authorization": f"Bearer {token}"}
+    with _nothing_about_the_account():
         return (await service.ask(method, f"/xrpc/{nsid}", kind, headers=headers, to="media", **how)).value
+
+
+@contextmanager
+def _nothing_about_the_account() -> Iterator[None]:
+    """The service knows the account only by our permission. That it does not take it does not end the connection."""
+    try:
+        yield
     except (Disconnected, TokenExpired) as refused:
         words = "Bluesky's video service did not take the permission for this account. It is tried again."
         raise RetryLater(words, **refused.facts | {"code": "video-permission"}) from refused
