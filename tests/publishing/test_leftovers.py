@@ -15,8 +15,8 @@ from social.moments import now
 from social.people.roles import Caller
 from social.posts.documents import Attached, PartWritten
 from social.publishing.documents import Publication
+from social.publishing.leftovers import KEPT, drop_renditions, drop_unneeded
 from social.publishing.states import State
-from social.publishing.unneeded import KEPT, drop_renditions, drop_unneeded
 from tests.media import awkward
 from tests.publishing.conftest import Planned, of
 
