@@ -9,7 +9,7 @@ from social.backing import Backing
 from social.backing.s3 import BucketError
 from social.media import fetching, sweep
 from social.media.benches import Benches
-from social.publishing import due, originals, unneeded
+from social.publishing import due, leftovers, originals
 from social.publishing.reconnect import account_lost
 
 log = structlog.get_logger()
@@ -33,7 +33,7 @@ async def swept(backing: Backing) -> None:
         await sweep.sweep(backing)
         await fetching.take_over(backing, Benches())
         await originals.drop_originals(backing)
-        await unneeded.drop_renditions(backing)
+        await leftovers.drop_renditions(backing)
     except BucketError as error:
         log.warning("sweep.bucket_away", error=error.facts.get("code"))
 

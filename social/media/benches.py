@@ -58,10 +58,10 @@ class Benches:
         async with self._free:
             return await probing.probe(source)
 
-    async def look(self, source: Source, frame: IO[bytes], thumbnail: IO[bytes]) -> Looked:
-        """What a file is, with a frame of a video, as `probing.look` tells."""
+    async def look(self, source: Source, thumbnail: IO[bytes]) -> Looked:
+        """What a file is, with a small frame of a video, as `probing.look` tells."""
         async with self._free:
-            return await probing.look(source, frame, thumbnail)
+            return await probing.look(source, thumbnail)
 
 
 async def _ran(kind: Kind, files: list[int]) -> tuple[int, bytes, bytes]:

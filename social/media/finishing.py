@@ -5,7 +5,7 @@ It may be done over at any line: what is whole already is taken as it is, and wh
 
 import asyncio
 import hashlib
-from contextlib import AsyncExitStack, ExitStack
+from contextlib import AsyncExitStack
 from functools import partial
 
 import structlog
@@ -113,9 +113,8 @@ async def _video(upload: Upload, backing: Backing, benches: Benches) -> Media:
     stored = await backing.bucket.stat(upload.key)
     if stored is None:
         raise BucketError("The file storage has lost this file. Please try again.")
-    with disk(), ExitStack() as files:
-        frame, small = [files.enter_context(await asyncio.to_thread(nameless)) for _ in range(2)]
-        looked = await benches.look(InBucket(backing.bucket, upload.key, upload.bytes), frame, small)
+    with disk(), await asyncio.to_thread(nameless) as small:
+        looked = await benches.look(InBucket(backing.bucket, upload.key, upload.bytes), small)
         media = Media(
             id=upload.id,
             workspace_id=upload.workspace_id,

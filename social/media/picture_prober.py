@@ -9,7 +9,7 @@ from social.media.outcomes import Looked
 from social.media.prober import probe
 
 
-def looked(kind: str, file: IO[bytes], size: int, frame: int, thumbnail: int) -> Looked:
+def looked(kind: str, file: IO[bytes], size: int, thumbnail: int) -> Looked:
     """What it is. Of a picture there are no frames."""
     return Looked(probe=picture.probed(cast(Kind, kind), cast(BinaryIO, file), size))
 

@@ -1,8 +1,8 @@
 """The child process that looks at a file it never has: it asks for ranges, and says what the file is.
 
-Its arguments are a kind, the file's size and two file descriptors, of a video's frame and of a small copy of it, or 0
-and 0; its answer is one JSON value (`Looked | Unusable`). What goes over the pipe is said in `ranged`. There is one
-program for pictures and one for films, for half of a picture's time would go into loading what decodes films.
+Its arguments are a kind, the file's size and a file descriptor for a small frame of a video, or 0; its answer is one
+JSON value (`Looked | Unusable`). What goes over the pipe is said in `ranged`. There is one program for pictures and one
+for films, for half of a picture's time would go into loading what decodes films.
 """
 
 import os
@@ -19,19 +19,19 @@ MEMORY = 2 * 2**30  # of addresses
 CPU = 30  # seconds
 LARGEST = 64 * 2**20
 
-Look = Callable[[str, IO[bytes], int, int, int], Looked]
+Look = Callable[[str, IO[bytes], int, int], Looked]
 
 
 def probe(arguments: list[str], look: Look) -> int:
-    """kind size frame thumbnail. `look` is given them, with the file; it may raise Refusal. The exit code."""
+    """kind size thumbnail. `look` is given them, with the file; it may raise Refusal. The exit code."""
     confine(memory=MEMORY, cpu=CPU, largest=LARGEST)
-    kind, size, frame, thumbnail = arguments[0], *map(int, arguments[1:])
+    kind, size, thumbnail = arguments[0], *map(int, arguments[1:])
     asks = os.dup(1)
     os.dup2(2, 1)  # whatever a library prints is no answer
     file = cast(IO[bytes], Ranged(size, asks, 0))
     answer: Looked | Unusable
     try:
-        answer = look(kind, file, size, frame, thumbnail)
+        answer = look(kind, file, size, thumbnail)
     except Refusal as refusal:
         answer = refusal.unusable()
     except TooMuch:

@@ -1,6 +1,6 @@
 """What a file is, found out in a child process that is fed ranges of it: a gigabyte costs some hundred kilobytes.
 
-`probe` for the facts alone; `look` makes a frame and a thumbnail of a video besides. Its name and what its sender calls
+`probe` for the facts alone; `look` makes a small picture of a video besides. Its name and what its sender calls
 it are never believed.
 """
 
@@ -30,15 +30,15 @@ TOO_HARD = "This file could not be read: it takes more work than is given to one
 
 async def probe(source: Source) -> Probe:
     """What the file is. UnsupportedType if it is none we take; Invalid, in words, if it is broken or too much."""
-    return (await _asked(source, None, None)).probe
+    return (await _asked(source, None)).probe
 
 
-async def look(source: Source, frame: IO[bytes], thumbnail: IO[bytes]) -> Looked:
-    """The same, and of a video an upright frame into one file (JPEG) and a small one into the other (WebP)."""
-    return await _asked(source, frame, thumbnail)
+async def look(source: Source, thumbnail: IO[bytes]) -> Looked:
+    """The same, and of a video a small upright frame into `thumbnail` (WebP)."""
+    return await _asked(source, thumbnail)
 
 
-async def _asked(source: Source, frame: IO[bytes] | None, thumbnail: IO[bytes] | None) -> Looked:
+async def _asked(source: Source, thumbnail: IO[bytes] | None) -> Looked:
     if not source.size:
         raise Invalid("This file is empty.", code="empty")
     head = await source.read(0, min(ENOUGH, source.size))
@@ -48,15 +48,15 @@ async def _asked(source: Source, frame: IO[bytes] | None, thumbnail: IO[bytes] |
         raise UnsupportedType(
             f"This is {called(head)}. Pictures can be {TAKEN}, videos {VIDEOS_TAKEN}.", taken=f"{TAKEN}, {VIDEOS_TAKEN}"
         )
-    files = [file.fileno() for file in (frame, thumbnail) if file is not None] or [0, 0]
+    written = 0 if thumbnail is None else thumbnail.fileno()
     process = await asyncio.create_subprocess_exec(
         sys.executable,
         *("-m", f"social.media.{'picture' if video_kind is None else 'film'}_prober"),
-        *(kind, str(source.size), *map(str, files)),
+        *(kind, str(source.size), str(written)),
         stdin=PIPE,
         stdout=PIPE,
         stderr=DEVNULL,
-        pass_fds=[file for file in files if file],
+        pass_fds=[written] if written else [],
         cwd=ROOT,
         env=ENVIRONMENT,
         start_new_session=True,

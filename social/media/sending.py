@@ -7,10 +7,12 @@ all before it was right, so that what is wrong never becomes a part.
 import asyncio
 import hashlib
 from collections.abc import AsyncIterator, Sequence
+from contextlib import suppress
 from datetime import datetime
 
 import structlog
 from pymongo.asynchronous.client_session import AsyncClientSession
+from pymongo.errors import PyMongoError
 
 from social.backing import Backing
 from social.backing.parts import Part
@@ -109,7 +111,8 @@ async def take_part(
         raise Conflict("This upload is whole already, or was given up.") from None
     if len(etag) == len(arriving.md5) and etag != arriving.md5:
         raise BucketError("The file storage has another part than was sent. Please send it again.")
-    await upload.part_came(number, etag)
+    with suppress(PyMongoError):  # the part is there all the same
+        await upload.part_came(number, etag)
 
 
 async def addresses(upload: Upload, numbers: Sequence[int], backing: Backing) -> list[str]:

@@ -10,7 +10,6 @@ import io
 import statistics
 import time
 from collections.abc import AsyncIterator, Callable
-from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -124,9 +123,8 @@ async def _looked(stage: Stage, benches: Benches, name: str, size: int) -> Look:
     for _ in range(LOOKS):
         source = Counted(InBucket(stage.backing.bucket, _key(name), size))
         began = time.perf_counter()
-        with ExitStack() as files:
-            frame, thumbnail = [files.enter_context(await asyncio.to_thread(nameless)) for _ in range(2)]
-            looked = await benches.look(source, frame, thumbnail)
+        with await asyncio.to_thread(nameless) as thumbnail:
+            looked = await benches.look(source, thumbnail)
         for title, kinds in _platforms():
             for kind in kinds:
                 fit_all([File(probe=looked.probe)] * kind.least, kind, title)

@@ -14,7 +14,7 @@ from social.jobs.running import Running
 from social.jobs.tasks import swept
 from social.media.sweep import files_of_nothing
 from social.moments import now
-from social.publishing import originals, unneeded
+from social.publishing import leftovers, originals
 from social.publishing.documents import Publication
 from social.publishing.due import look
 from tests.pictures import jpeg
@@ -169,7 +169,7 @@ async def everything_done(
     await originals.drop_in(workspace_id, now(), backing)
     await Publication.needed(workspace_id, ["0" * 24])
     await files_of_nothing(backing)
-    await unneeded.drop_unneeded(now(), backing)
+    await leftovers.drop_unneeded(now(), backing)
     await Publication.renditions_shown([media["id"]], since=now())  # no file of this day is converted
     unused = await person.upload(jpeg(32, 32))
     await person.ask("DELETE", f"/media/{unused['id']}")

@@ -46,6 +46,37 @@ async def known(rendition: Rendition) -> Rendition:
     return found
 
 
+async def due(rendition: Rendition, backing: Backing) -> None:
+    """Whoever held it has let its time run out."""
+    past = {"next_at": backing.now() - timedelta(seconds=1)}
+    await Rendition.get_pymongo_collection().update_one({"_id": rendition.id}, {"$set": past})
+
+
+@pytest.fixture
+async def media(taken: Take) -> Media:
+    """A picture in the library."""
+    return await taken(awkward.png())
+
+
+@pytest.fixture
+async def rendition(media: Media, backing: Backing) -> Rendition:
+    """What is wanted of it."""
+    return await want(media, backing)
+
+
+@pytest.fixture
+def endless(monkeypatch: pytest.MonkeyPatch) -> asyncio.Event:
+    """Set when somebody has begun to make one; they never end."""
+    begun = asyncio.Event()
+
+    async def rendered(*_: object) -> None:
+        begun.set()
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr(renditions, "rendered", rendered)
+    return begun
+
+
 async def test_what_is_wanted_is_made_and_lies_where_it_was_said(taken: Take, backing: Backing, stored: Stored) -> None:
     media = await taken(awkward.png(awkward.corners(200, 400)))
     rendition = await want(media, backing)
@@ -71,43 +102,29 @@ async def test_ten_accounts_share_one_rendition_and_another_plan_has_its_own(tak
     assert await Rendition.find({"workspace_id": media.workspace_id}).count() == 2
 
 
-async def test_two_instances_never_make_the_same_one(taken: Take, backing: Backing) -> None:
-    media = await taken(awkward.png())
-    rendition = await want(media, backing)
+async def test_two_instances_never_make_the_same_one(rendition: Rendition, backing: Backing) -> None:
     first, second = await asyncio.gather(renditions._taken(backing), renditions._taken(backing))
 
     assert [each is None for each in (first, second)].count(True) == 1
     assert (await known(rendition)).tries == 1
 
 
-async def test_one_whose_maker_died_is_made_by_another(taken: Take, backing: Backing) -> None:
-    media = await taken(awkward.png())
-    rendition = await want(media, backing)
+async def test_one_whose_maker_died_is_made_by_another(rendition: Rendition, backing: Backing) -> None:
     assert await renditions._taken(backing) is not None  # and is never heard of again
 
     await make_wanted(backing)
     assert (await known(rendition)).state == "wanted"
-    past = backing.now() - timedelta(seconds=1)
-    await Rendition.get_pymongo_collection().update_one({"_id": rendition.id}, {"$set": {"next_at": past}})
+    await due(rendition, backing)
     await make_wanted(backing)
 
     assert (await known(rendition)).state == "ready"
 
 
 async def test_one_that_is_given_up_is_there_for_the_next(
-    taken: Take, backing: Backing, monkeypatch: pytest.MonkeyPatch
+    rendition: Rendition, backing: Backing, endless: asyncio.Event, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    media = await taken(awkward.png())
-    rendition = await want(media, backing)
-    begun = asyncio.Event()
-
-    async def endless(*_: object) -> None:
-        begun.set()
-        await asyncio.Event().wait()
-
-    monkeypatch.setattr(renditions, "rendered", endless)
     task = asyncio.create_task(make_wanted(backing))
-    await begun.wait()
+    await endless.wait()
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
@@ -118,19 +135,10 @@ async def test_one_that_is_given_up_is_there_for_the_next(
 
 
 async def test_an_instance_that_stops_gives_back_what_it_was_making(
-    taken: Take, backing: Backing, monkeypatch: pytest.MonkeyPatch
+    rendition: Rendition, backing: Backing, endless: asyncio.Event
 ) -> None:
-    media = await taken(awkward.png())
-    rendition = await want(media, backing)
-    begun = asyncio.Event()
-
-    async def endless(*_: object) -> None:
-        begun.set()
-        await asyncio.Event().wait()
-
-    monkeypatch.setattr(renditions, "rendered", endless)
     task = asyncio.create_task(make_wanted(backing))
-    await begun.wait()
+    await endless.wait()
     backing.stopping.set()
     with pytest.raises(asyncio.CancelledError):
         await asyncio.wait_for(task, 10)
@@ -140,9 +148,7 @@ async def test_an_instance_that_stops_gives_back_what_it_was_making(
     assert (given_back.token, given_back.tries) == (None, 0)
 
 
-async def test_one_that_kills_its_makers_is_given_up(taken: Take, backing: Backing) -> None:
-    media = await taken(awkward.png())
-    rendition = await want(media, backing)
+async def test_one_that_kills_its_makers_is_given_up(rendition: Rendition, backing: Backing) -> None:
     await Rendition.get_pymongo_collection().update_one({"_id": rendition.id}, {"$set": {"tries": renditions.TRIES}})
 
     await make_wanted(backing)
@@ -151,11 +157,8 @@ async def test_one_that_kills_its_makers_is_given_up(taken: Take, backing: Backi
 
 
 async def test_a_disk_without_room_puts_it_off_and_a_bad_file_ends_it(
-    taken: Take, backing: Backing, monkeypatch: pytest.MonkeyPatch
+    media: Media, rendition: Rendition, backing: Backing, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    media = await taken(awkward.png())
-    rendition = await want(media, backing)
-
     async def full(*_: object) -> None:
         raise Unavailable("no room", retry_after=60)
 
@@ -168,18 +171,14 @@ async def test_a_disk_without_room_puts_it_off_and_a_bad_file_ends_it(
 
     broken = awkward.png()[:100]
     await backing.bucket.put(media.key, broken, mime="image/png", size=len(broken))
-    await Rendition.get_pymongo_collection().update_one(
-        {"_id": rendition.id}, {"$set": {"next_at": backing.now() - timedelta(seconds=1)}}
-    )
+    await due(rendition, backing)
     await make_wanted(backing)
     failed = await known(rendition)
     assert failed.state == "failed"
     assert failed.sentence.endswith(".")
 
 
-async def test_a_file_that_is_gone_ends_it_in_words(taken: Take, backing: Backing) -> None:
-    media = await taken(awkward.png())
-    rendition = await want(media, backing)
+async def test_a_file_that_is_gone_ends_it_in_words(media: Media, rendition: Rendition, backing: Backing) -> None:
     await backing.bucket.delete([media.key])
 
     await make_wanted(backing)
@@ -187,9 +186,9 @@ async def test_a_file_that_is_gone_ends_it_in_words(taken: Take, backing: Backin
     assert (await known(rendition)).sentence == "The file is no longer in storage. Attach it again."
 
 
-async def test_with_a_picture_all_that_was_made_of_it_goes(taken: Take, backing: Backing, left: Left) -> None:
-    media = await taken(awkward.png())
-    await want(media, backing)
+async def test_with_a_picture_all_that_was_made_of_it_goes(
+    media: Media, rendition: Rendition, backing: Backing, left: Left
+) -> None:
     await make_wanted(backing)
 
     await media.remove(backing)
@@ -258,10 +257,8 @@ async def test_the_soonest_needed_is_made_first(taken: Take, backing: Backing) -
 
 
 async def test_a_temporary_file_has_no_name(
-    taken: Take, backing: Backing, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    rendition: Rendition, backing: Backing, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    media = await taken(awkward.png())
-    await want(media, backing)
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     began = time.monotonic()
 
