@@ -70,8 +70,11 @@ def test_what_is_too_long_says_how_long_it_may_be_and_what_is_shown_of_it_once_t
 
 
 def test_an_animation_that_will_stand_still_says_so() -> None:
-    gif = picture(400, 300, mime="image/gif", frames=20, seconds=2.0)
-    still = verdict(gif, account("bluesky"))
-    assert still.still
-    assert still.changes[0] == "It stands still: only its first frame is shown."
-    assert not verdict(gif, account("x")).still
+    gif, to = media(picture(400, 300, mime="image/gif", frames=20, seconds=2.0)), account("bluesky")
+    other = media(picture())
+    both = Written(text="a", media=(Attached(id=str(gif.id)), Attached(id=str(other.id))), accounts=(str(to.id),))
+    content = compose.content(both, to, {str(each.id): each for each in (gif, other)})
+    first, second = file_verdicts(to, both, content)
+    assert (first.still, second.still) == (True, False)
+    assert first.changes[0] == "It stands still: only its first frame is shown."
+    assert not verdict(gif.facts, to).still, "alone it becomes a video, which moves"
