@@ -251,6 +251,7 @@ async def asked_for(scene: Scene, seconds: float) -> tuple[list[tuple[int, float
 
 
 @pytest.mark.rows("F26")
+@pytest.mark.timeout(600)  # ten seconds on a quiet machine
 async def test_when_mongo_s_disk_is_full_it_is_said_and_with_space_again_all_goes_out_unharmed(
     cramped: tuple[Path, ReplicaSet], stage: Scenes, settings: Settings, report: Report
 ) -> None:
