@@ -49,7 +49,7 @@ def taken(project: Path, count: int) -> dict[str, list[str]]:
     """What each of so many processes has run, in order."""
     command = [sys.executable, "-m", "pytest", "-q", "-n", str(count), "-p", "no:cacheprovider"]
     ours = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST")}
-    ran = subprocess.run(command, cwd=project, env=ours, capture_output=True, text=True, timeout=60, check=False)
+    ran = subprocess.run(command, cwd=project, env=ours, capture_output=True, text=True, timeout=150, check=False)
     assert ran.returncode == 0, ran.stdout + ran.stderr
     by_process: dict[str, list[str]] = defaultdict(list)
     for line in (project / "taken").read_text().splitlines():
