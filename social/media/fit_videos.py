@@ -148,7 +148,7 @@ def _rated(probe: Probe, taken: Videos) -> tuple[list[Step], float]:
     else:
         fps, steady = probe.footage.fps, probe.footage.steady or taken.any_timing
         rate = fps if steady else min(RATES, key=lambda each: abs(each - fps))
-    rate = min(max(rate, _rounded_up(slowest)), fastest)
+    rate = min(_rounded_up(slowest) if rate < slowest else rate, fastest)
     return ([] if steady and rate == fps else [Rate(fps=rate)]), rate
 
 

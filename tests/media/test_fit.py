@@ -191,6 +191,12 @@ def test_what_is_not_taken_becomes_h264_and_aac_in_an_mp4(codec: str) -> None:
     )
 
 
+def test_the_rate_of_the_cinema_is_left_alone_where_it_is_taken() -> None:
+    assert fitted(video(fps=23.976, faststart=True), "instagram", "reel") == Fits()
+    assert Rate(fps=24.0) in steps(fitted(video(fps=23.976), "facebook", "reel"))
+    assert Rate(fps=24.0) in steps(fitted(video(fps=20.0), "instagram", "reel"))
+
+
 def test_hdr_stays_where_it_is_taken_and_becomes_plain_where_it_is_encoded_anew() -> None:
     hdr = video(1920, 1080, codec="hevc", depth=10, hdr="hlg", wide=True)
     assert fitted(hdr, "youtube", "video") == Fits()
