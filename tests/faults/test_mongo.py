@@ -87,6 +87,8 @@ class Planner:
                 return said
             if made := said.get("made"):  # it was done, and the answer to that was lost with the old primary
                 method, path, body = "GET", f"/posts/{made[0]['id']}", None
+            elif (now := said.get("current")) and now["revision"] == body["revision"] + 1:  # and so was this
+                method, path, body = "GET", f"/posts/{now['id']}", None
             self.refused += 1
             assert status in {409, 503}, said  # 409: the first of the repeats is still under way
             assert time.monotonic() < deadline, said
