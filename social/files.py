@@ -54,6 +54,7 @@ class Probe(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     sound: Sound | None = None
     faststart: bool = False  # the index comes before the frames
     edits: Literal["", "shift", "cut"] = ""  # what an edit list does to what is shown
+    located: bool = False  # a video that says where it was made
 
     @property
     def shape(self) -> float:

@@ -63,7 +63,7 @@ def _run(plan: Plan, probe: Probe, source: int, target: int, number: int, plainl
         words += ["-filter_complex", f"[0:V:0]{','.join(_filters(plan, probe, plainly))}[v]", "-map", "[v]"]
         words += _encoder(film, plan, probe, number)
     words += _sound(plan, probe, silent) if number != 1 else ["-an"]
-    words += ["-sn", "-dn", "-map_metadata", "-1", "-map_chapters", "-1"]
+    words += ["-sn", "-dn", "-map_metadata", "-1", "-map_metadata:s", "-1", "-map_chapters", "-1"]
     if number == 1:
         return [*words, "-t", f"{_longest(plan, probe):.3f}", "-f", "null", "-"]
     if silent:

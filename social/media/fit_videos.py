@@ -46,6 +46,7 @@ IN_MP4, SOUNDS_IN_MP4 = frozenset({"h264", "hevc"}), ("aac",)  # what an MP4 of 
 PLAIN_SOUND = frozenset({"", "LC"})  # kinds of AAC that all take
 
 IN_ORDER = "It is packed anew so that it begins at once; what is seen and heard stays the same."
+NOWHERE = "Where it was made is no longer told."
 
 
 class _Shown(msgspec.Struct, frozen=True, kw_only=True):
@@ -214,9 +215,10 @@ def _sound_rate(rate: int) -> int:
 
 
 def _whole(probe: Probe, taken: Videos) -> bool:
-    """Whether the file around the streams is taken as it is."""
+    """Whether the file around the streams is taken as it is, and tells no more than what is seen."""
     return (
         probe.mime in taken.types
+        and not probe.located
         and (probe.faststart or not taken.faststart)
         and (not probe.edits or taken.edits)
         and probe.bytes >= taken.least_bytes
@@ -270,8 +272,10 @@ def _verdict(probe: Probe, taken: Videos, steps: list[Step], expected: float) ->
     """With a limit that depends on the file where it can: then platforms share what is made, whatever theirs is."""
     most = max(round(expected * MORE) + AROUND, 2 * taken.least_bytes)
     plan = Plan(source=probe.mime, mime=MP4, bytes=min(taken.bytes, most), steps=tuple(steps))
-    words = tuple(each for step in steps if (each := _said(step, probe)))
-    return Converts(plan=plan, changes=words or (IN_ORDER,))
+    words = [each for step in steps if (each := _said(step, probe))]
+    if probe.located:
+        words.append(NOWHERE)
+    return Converts(plan=plan, changes=tuple(words) or (IN_ORDER,))
 
 
 def _said(step: Step, probe: Probe) -> str | None:

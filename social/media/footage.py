@@ -64,7 +64,10 @@ def looked_at(kind: VideoKind, file: IO[bytes], size: int) -> tuple[Probe, Image
             frame = _frame(container, stream, seconds)
             footage = _footage(stream, frame, times)
             probe = _probe(kind, size, container, stream, frame, seconds)
-            probe = msgspec.structs.replace(probe, footage=footage, faststart=built.faststart, edits=built.edits)
+            where = _located(container, stream)
+            probe = msgspec.structs.replace(
+                probe, footage=footage, faststart=built.faststart, edits=built.edits, located=where
+            )
             return probe, _upright(frame, probe)
     except FFmpegError as error:
         raise Refusal(BROKEN, "broken") from error
@@ -213,6 +216,11 @@ def _pixel_ratio(stream: VideoStream) -> float:
 
 def _pixel_name(name: str) -> str:
     return {"nv12": "yuv420p", "nv21": "yuv420p", "p010le": "yuv420p10le", "gray": "yuv420p"}.get(name, name)
+
+
+def _located(container: InputContainer, stream: VideoStream) -> bool:
+    """Whether a place is noted, as phones do it: in the box (c)xyz or loci, or in Apple's own list."""
+    return any("location" in name.lower() for name in (*container.metadata, *stream.metadata))
 
 
 def _sound(container: InputContainer) -> Sound | None:

@@ -215,6 +215,15 @@ def test_streams_that_are_taken_are_only_wrapped_anew() -> None:
     assert isinstance(steps(fitted(video(edits="cut"), "threads", "video"))[0], Film)
 
 
+def test_a_video_that_tells_where_it_was_made_never_goes_out_as_it_is() -> None:
+    for platform, name in (("x", "video"), ("mastodon", "video"), ("bluesky", "video"), ("youtube", "video")):
+        assert fitted(video(1280, 720), platform, name) == Fits()
+        verdict = fitted(video(1280, 720, located=True), platform, name)
+        assert steps(verdict) == (Wrap(),)
+        assert isinstance(verdict, Converts)
+        assert verdict.changes == ("Where it was made is no longer told.",)
+
+
 def test_timing_turning_and_colours_are_put_right() -> None:
     def done(**given: Any) -> list[Any]:
         return [

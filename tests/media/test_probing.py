@@ -197,6 +197,14 @@ async def test_where_the_index_is_and_what_an_edit_list_does_is_told(folder: Pat
     assert [(await told(each)).edits for each in (bare, plain, cut)] == ["", "shift", "cut"]
 
 
+@pytest.mark.parametrize("ending", ["mp4", "mov"])
+async def test_that_a_film_says_where_it_was_made_is_told(ending: str, folder: Path, plain: Path) -> None:
+    located = folder / f"located.{ending}"
+    films.ffmpeg("-i", plain, "-c", "copy", "-metadata", "location=+52.5200+013.4050/", located)
+
+    assert [(await told(each)).located for each in (plain, located)] == [False, True]
+
+
 async def test_a_silent_film_has_no_sound_and_a_mere_sound_is_no_film(folder: Path) -> None:
     silent = await told(film(folder / "silent.mp4", audio=None))
     films.ffmpeg("-f", "lavfi", "-i", "sine=d=1", folder / "sound.m4a")

@@ -186,6 +186,18 @@ async def test_any_codec_becomes_h264_and_aac(name: str, folder: Path) -> None:
     assert awkward.quarters(first_frame(written)) == ["red", "green", "blue", "white"]
 
 
+async def test_what_is_only_wrapped_anew_no_longer_says_where_it_was_made(folder: Path) -> None:
+    place = "+52.5200+013.4050/"
+    where = f"-metadata location={place} -metadata com.apple.quicktime.location.ISO6709={place}"
+    one = film(folder / "located.mov", more=f"{where} -movflags use_metadata_tags")
+    assert place.encode() in one.read_bytes()
+
+    result, written = await made(one, "x", "video")
+
+    assert place.encode() not in written
+    assert not result.located
+
+
 @pytest.mark.parametrize("curve", ["smpte2084", "arib-std-b67"])
 async def test_hdr_becomes_what_every_screen_can_show(curve: str, folder: Path) -> None:
     result, written = await made(films.hdr(folder / f"{curve}.mov", curve, seconds=3.5), "instagram", "reel")
