@@ -19,7 +19,7 @@ from social.backing import Backing
 from social.outbox.bus import Bus
 from social.outbox.documents import Batch, Relay, Row
 
-ROWS = 500  # in one round
+ROWS = 1_000  # in one round
 WORKSPACES = 100
 LEASE = timedelta(seconds=5)  # a round takes a tenth of one; longer than that and another takes over
 GATHER = 0.05  # seconds from the first sign of a row to the look: what happens in one moment travels together

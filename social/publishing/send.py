@@ -33,8 +33,8 @@ from social.publishing.states import Reason, State, Step, decide, over, repeatab
 from social.publishing.states import went_out as after_going_out
 
 log = structlog.get_logger()
-LANES = 300  # that one process holds at most; others may take the rest
-AT_ONE_LOOK = 150
+LANES = 800  # that one process holds at most; others may take the rest
+AT_ONE_LOOK = 400
 AGAIN = 0.01  # seconds until what was armed too early is armed again
 
 
