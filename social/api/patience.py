@@ -25,7 +25,8 @@ class Patience(ASGIMiddleware):
 
     A write may take long, for some wait for others: for a platform, for a hash, for a file that comes slowly. But while
     it does the database is looked at, and once that is away it is answered so. The write goes on without us: cut off it
-    might have happened all the same, or lose what only it knows.
+    might have happened all the same, or lose what only it knows. A route with `opt={"much": True}` takes megabytes that
+    nobody wants to send twice: it is waited for as long as the engine waits.
     """
 
     scopes = (ScopeType.HTTP,)
@@ -40,6 +41,9 @@ class Patience(ASGIMiddleware):
         if scope.get("method") in READS:
             with pymongo.timeout(MONGO_ANSWERS_IN):
                 await next_app(scope, receive, send)
+            return
+        if scope["route_handler"].opt.get("much"):
+            await next_app(scope, receive, send)
             return
         answer = Answer(send)
         work = asyncio.create_task(_handled(scope, receive, answer, next_app), name="write")

@@ -135,6 +135,7 @@ class UploadController(Controller):
         guards=[needs("author")],
         operation_class=RawPart,
         request_max_body_size=None,
+        opt={"much": True},
         status_code=HTTP_204_NO_CONTENT,
     )
     async def send(
