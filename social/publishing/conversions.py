@@ -13,7 +13,7 @@ from social.publishing.documents import Publication
 log = structlog.get_logger()
 
 
-async def let_go(workspace_id: PydanticObjectId, contents: Iterable[Content]) -> None:
+async def stop_unneeded(workspace_id: PydanticObjectId, contents: Iterable[Content]) -> None:
     """Stops whatever is still being made of the files of `contents`, which were planned and may not be any more.
 
     What any publication that has not ended shows is gone on with. One that is planned at this very moment wants it

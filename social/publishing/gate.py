@@ -23,6 +23,7 @@ from social.moments import now as wall
 from social.moments import to_the_ms
 from social.platforms import PLATFORMS
 from social.platforms.contract import Platform, Quota, Realm, Receipt, Told
+from social.publishing.states import QUOTA
 
 log = structlog.get_logger()
 KNOWN = 5_000  # windows that a process remembers
@@ -126,7 +127,7 @@ async def admit(publications: Sequence[Sendable], backing: Backing) -> dict[Any,
             text = f"{title} has trouble. One post is tried at about {trial}, then the rest."
             refused[one.id] = RetryLater(text, until=until, answered=False, code="breaker")
         else:
-            refused[one.id] = QuotaSpent(_words(refusal.window, one, backing), until=until, code="quota")
+            refused[one.id] = QuotaSpent(_words(refusal.window, one, backing), until=until, code=QUOTA)
     return refused
 
 

@@ -35,7 +35,7 @@ from social.publishing.changes import (
     post_row,
     renewed,
 )
-from social.publishing.conversions import let_go
+from social.publishing.conversions import stop_unneeded
 from social.publishing.documents import Publication
 from social.publishing.due import hint
 from social.publishing.facts import key_of, preparing_begins
@@ -135,7 +135,7 @@ async def cancel(caller: Caller, post_id: str, revision: int, backing: Backing) 
         return left
 
     left = await backing.transaction(body)
-    await let_go(post.workspace_id, before)
+    await stop_unneeded(post.workspace_id, before)
     return left
 
 
@@ -161,7 +161,7 @@ async def delete(caller: Caller, post_id: str, revision: int, backing: Backing) 
         await announce([post_row(post, "post.deleted")], session)
 
     await backing.transaction(body)
-    await let_go(post.workspace_id, before)
+    await stop_unneeded(post.workspace_id, before)
 
 
 async def writable(caller: Caller, post_id: str) -> Post:
@@ -229,7 +229,7 @@ async def _changed(
         return changed
 
     changed = await backing.transaction(body)
-    await let_go(post.workspace_id, before)
+    await stop_unneeded(post.workspace_id, before)
     return changed
 
 

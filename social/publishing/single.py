@@ -29,7 +29,7 @@ from social.publishing.changes import (
     post_row,
     renewed,
 )
-from social.publishing.conversions import let_go
+from social.publishing.conversions import stop_unneeded
 from social.publishing.documents import Publication
 from social.publishing.due import hint
 from social.publishing.plan import writable
@@ -84,7 +84,7 @@ async def take_out(caller: Caller, publication: Publication, backing: Backing) -
         return changed
 
     taken_out = await backing.transaction(body)
-    await let_go(publication.workspace_id, [publication.content])
+    await stop_unneeded(publication.workspace_id, [publication.content])
     return taken_out
 
 
