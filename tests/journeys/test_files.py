@@ -5,16 +5,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from beanie import PydanticObjectId
 
 from social.backing import Backing
 from social.jobs.running import Running
-from social.media.documents import Media
-from social.media.probing import probe
 from social.media.renditions import Rendition
-from social.media.sources import InBucket
-from social.people.documents import Membership
 from social.publishing.documents import Publication
+from tests.journeys.steps import added
 from tests.media import awkward
 from tests.media.films import film
 from tests.servers.product import Person
@@ -23,23 +19,6 @@ from tests.servers.sandbox import Sandbox
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 PLATFORMS = ("mastodon", "x", "bluesky")
 Json = dict[str, Any]
-
-
-async def added(file: Path, backing: Backing) -> Media:
-    """A video in the only workspace's library."""
-    membership = await Membership.find_one()
-    assert membership is not None
-    content, key = file.read_bytes(), f"w/{membership.workspace_id}/m/{file.name}"
-    await backing.bucket.put(key, content, mime="video/mp4", size=len(content))
-    facts = await probe(InBucket(backing.bucket, key, len(content)))
-    media = Media(
-        id=PydanticObjectId(), workspace_id=membership.workspace_id, name=file.name, mime=facts.mime,
-        bytes=facts.bytes, width=facts.width, height=facts.height, animated=False, key=key, thumbnail_key=key,
-        thumbnail_mime="image/webp", placeholder="data:,", fingerprint=file.name, probe=facts,
-        uploaded_by=membership.user_id,
-    )  # fmt: skip
-    await media.insert()
-    return media
 
 
 async def accounts(person: Person, sandbox: Sandbox) -> list[str]:

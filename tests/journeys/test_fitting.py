@@ -13,11 +13,10 @@ from playwright.async_api import Locator, Page, expect
 
 from social.backing import Backing
 from social.media.renditions import Rendition
-from social.settings import Settings
-from tests.journeys.test_files import added
-from tests.journeys.test_three_platforms import choose, sign_in
+from tests.journeys.conftest import DESKTOP, Device
+from tests.journeys.steps import added, choose, choose_all, it_fits, sign_in
 from tests.media.films import film, looped
-from tests.servers.browser import chromium, look, window
+from tests.servers.browser import look
 from tests.servers.product import Person, Product
 from tests.servers.sandbox import Sandbox
 
@@ -39,72 +38,53 @@ def sunrise(path: Path) -> Path:
     return path
 
 
-@pytest.mark.parametrize("phone", [False, True], ids=["desktop", "phone"])
 async def test_what_is_cut_and_trimmed_is_seen_before_and_goes_out_like_that(
-    phone: bool, settings: Settings, backing: object, sandbox: Sandbox, tmp_path: Path
+    product: Product, owner: Person, sandbox: Sandbox, page: Page, device: Device, tmp_path: Path
 ) -> None:
     picture = sunrise(tmp_path / "sunrise.jpg")
     second = film(tmp_path / "second.mp4", size=(256, 144), seconds=1, fps="10", audio=None)
     long = looped(tmp_path / "long.mp4", second, 150)
-    with Product(settings, tmp_path) as product:
-        product.start()
-        async with aiohttp.ClientSession() as session, chromium() as browser:
-            person = Person(session, product.url)
-            await person.set_up(settings.setup_token or "")
-            for platform in PLATFORMS:
-                await person.connect(sandbox, "bakery", platform)
-            async with window(browser, phone=phone, dark=phone) as (page, complaints):
-                await sign_in(page, product.url)
-                await write(page, picture, long)
-                await cut(page, "phone" if phone else "desktop")
-                await only_on_x(page)
-                await trim(page, "phone" if phone else "desktop")
-                assert await page.evaluate("document.documentElement.scrollWidth <= innerWidth"), "it fits"
-                await page.get_by_test_id("compose-send-now").click()
-                await page.get_by_test_id("send-now-yes").click()
-                for platform in PLATFORMS:
-                    await sandbox.until(lambda name=platform: len(sandbox.statuses(platform=name)) == 2, within=40)  # type: ignore[misc]
-                assert complaints == []
-                await as_it_was_seen(page, session, sandbox)
-        assert product.stop() == 0
+    for platform in PLATFORMS:
+        await owner.connect(sandbox, "bakery", platform)
+    await sign_in(page, product.url)
+    await write(page, picture, long)
+    await cut(page, device.name)
+    await only_on_x(page)
+    await trim(page, device.name)
+    await it_fits(page)
+    await page.get_by_test_id("compose-send-now").click()
+    await page.get_by_test_id("send-now-yes").click()
+    for platform in PLATFORMS:
+        await sandbox.until(lambda name=platform: len(sandbox.statuses(platform=name)) == 2, within=40)  # type: ignore[misc]
+    await as_it_was_seen(page, sandbox)
 
 
+@pytest.mark.parametrize("device", [DESKTOP], ids=lambda device: device.name, indirect=True)
 async def test_how_far_a_conversion_is_shows_and_it_stops_with_its_post(
-    settings: Settings, backing: Backing, sandbox: Sandbox, tmp_path: Path
+    product: Product, owner: Person, backing: Backing, sandbox: Sandbox, page: Page, tmp_path: Path
 ) -> None:
     second = film(tmp_path / "second.mp4", size=(960, 540), seconds=1, video=ODD, audio=None)
     long = looped(tmp_path / "long.mp4", second, 90)
-    with Product(settings, tmp_path) as product:
-        product.start()
-        async with aiohttp.ClientSession() as session, chromium() as browser:
-            person = Person(session, product.url)
-            await person.set_up(settings.setup_token or "")
-            account = await person.connect(sandbox)
-            media = await added(long, backing)
-            draft = await person.write("A long one", account["id"], media=({"id": str(media.id)},))
-            async with window(browser) as (page, complaints):
-                await sign_in(page, product.url)
-                planned = await person.plan(draft, at="2031-01-01T00:00:00Z")
-                converting = page.get_by_test_id("publication-row").get_by_test_id("converting")
-                await expect(converting).to_contain_text(re.compile(r"Converting for Mastodon, \d+ %"), timeout=20_000)
-                await look(page, "converting")
-                await page.get_by_test_id("publication-open").click()
-                await expect(page.get_by_test_id("details").get_by_test_id("converting")).to_be_visible()
-                await person.ask("DELETE", f"/posts/{draft['id']}/plan", params={"revision": planned["revision"]})
-                await expect(page.get_by_test_id("converting")).to_have_count(0, timeout=20_000)
-                assert complaints == []
-        [rendition] = await Rendition.find_all().to_list()
-        assert (rendition.state, rendition.next_at) == ("wanted", None)
-        assert product.stop() == 0
+    account = await owner.connect(sandbox)
+    media = await added(long, backing)
+    draft = await owner.write("A long one", account["id"], media=({"id": str(media.id)},))
+    await sign_in(page, product.url)
+    planned = await owner.plan(draft, at="2031-01-01T00:00:00Z")
+    converting = page.get_by_test_id("publication-row").get_by_test_id("converting")
+    await expect(converting).to_contain_text(re.compile(r"Converting for Mastodon, \d+ %"), timeout=20_000)
+    await look(page, "converting")
+    await page.get_by_test_id("publication-open").click()
+    await expect(page.get_by_test_id("details").get_by_test_id("converting")).to_be_visible()
+    await owner.ask("DELETE", f"/posts/{draft['id']}/plan", params={"revision": planned["revision"]})
+    await expect(page.get_by_test_id("converting")).to_have_count(0, timeout=20_000)
+
+    [rendition] = await Rendition.find_all().to_list()
+    assert (rendition.state, rendition.next_at) == ("wanted", None)
 
 
 async def write(page: Page, picture: Path, video: Path) -> None:
     """A thread: the picture, then the video."""
-    await page.get_by_test_id("nav-write").first.click()
-    await expect(page.get_by_test_id("compose-account")).to_have_count(len(PLATFORMS))
-    for account in await page.get_by_test_id("compose-account").all():
-        if await account.get_attribute("aria-pressed") != "true":
-            await account.click()
+    await choose_all(page, len(PLATFORMS))
     await page.get_by_test_id("compose-text").fill("Good morning!")
     await page.get_by_test_id("compose-file").set_input_files(picture)
     await page.get_by_test_id("compose-add-part").click()
@@ -189,12 +169,12 @@ def shown(page: Page) -> Locator:
     return page.get_by_test_id("preview").get_by_test_id("rendered").first
 
 
-async def as_it_was_seen(page: Page, session: aiohttp.ClientSession, sandbox: Sandbox) -> None:
+async def as_it_was_seen(page: Page, sandbox: Sandbox) -> None:
     """What is public there: the shape of the picture, the sun in it, and how long the video lasts."""
     for platform, shape in (("mastodon", 1.0), ("x", 16 / 9)):
         await page.goto(f"{sandbox.url}/sandbox/timeline/{platform}")
         source = await page.get_by_role("img", name=ALT).get_attribute("src")
-        async with session.get(urljoin(sandbox.url, source)) as answer:
+        async with aiohttp.request("GET", urljoin(sandbox.url, source)) as answer:
             with Image.open(io.BytesIO(await answer.read())) as picture:
                 assert abs(picture.width / picture.height - shape) < 0.01
                 assert platform == "x" or red(picture.getpixel((picture.width * 0.775, picture.height * 0.44)))

@@ -1,39 +1,32 @@
 """How late a post may go out, in the browser: for the workspace, for one post, and what was too late asks at once."""
 
-from pathlib import Path
-
-import aiohttp
 import pytest
 from playwright.async_api import Page, expect
 
-from social.settings import Settings
-from tests.journeys.test_three_platforms import sign_in
-from tests.servers.browser import chromium, look, window
+from tests.journeys.conftest import Device
+from tests.journeys.steps import sign_in
+from tests.servers.browser import look
 from tests.servers.product import Person, Product
 from tests.servers.sandbox import Sandbox
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(240)]
 
 
-@pytest.mark.parametrize("phone", [False, True], ids=["desktop", "phone"])
+@pytest.fixture
+def product_env() -> dict[str, str]:
+    """What a stop kept back goes out one a second."""
+    return {"SOCIAL_TEST_SPACING": "1"}
+
+
 async def test_what_was_too_late_is_sent_on_one_word(
-    phone: bool, settings: Settings, backing: object, sandbox: Sandbox, tmp_path: Path
+    product: Product, owner: Person, sandbox: Sandbox, page: Page, device: Device
 ) -> None:
-    size = "phone" if phone else "desktop"
-    with Product(settings, tmp_path, SOCIAL_TEST_SPACING="1") as product:
-        product.start()
-        async with aiohttp.ClientSession() as session, chromium() as browser:
-            person = Person(session, product.url)
-            await person.set_up(settings.setup_token or "")
-            account = await person.connect(sandbox)
-            async with window(browser, phone=phone, dark=phone) as (page, complaints):
-                await sign_in(page, product.url)
-                await the_workspace_asks_after_three_hours(page, product, person, size)
-                await one_post_is_not_sent_after_a_quarter(page, product, person, account["id"], size)
-                await two_that_a_hold_kept_back(page, product, person, account["id"], size)
-                assert complaints == []
-        await sandbox.until(lambda: sorted(sandbox.texts()) == ["first of the late", "second of the late"])
-        assert product.stop() == 0
+    account = await owner.connect(sandbox)
+    await sign_in(page, product.url)
+    await the_workspace_asks_after_three_hours(page, product, owner, device.name)
+    await one_post_is_not_sent_after_a_quarter(page, product, owner, account["id"], device.name)
+    await two_that_a_hold_kept_back(page, product, owner, account["id"], device.name)
+    await sandbox.until(lambda: sorted(sandbox.texts()) == ["first of the late", "second of the late"])
 
 
 async def the_workspace_asks_after_three_hours(page: Page, product: Product, person: Person, size: str) -> None:

@@ -4,29 +4,23 @@ import re
 from pathlib import Path
 
 import pytest
-from playwright.async_api import Browser, Page, expect
+from playwright.async_api import Page, expect
 
 from social.settings import Settings
-from tests.journeys.test_main_job import set_up
+from tests.journeys.conftest import Device
+from tests.journeys.steps import it_fits, set_up
 from tests.media import awkward, films
 from tests.pictures import jpeg
-from tests.servers.browser import chromium, look, window
+from tests.servers.browser import look
 from tests.servers.product import Product
-from tests.servers.sandbox import Sandbox
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
 
-@pytest.mark.parametrize("phone", [False, True], ids=["desktop", "phone"])
-async def test_files_are_found_described_deleted_and_taken_back(
-    phone: bool, settings: Settings, backing: object, sandbox: Sandbox, tmp_path: Path
-) -> None:
-    files = some_files(tmp_path)
-    with Product(settings, tmp_path, SOCIAL_WORKSPACE_GB="0.05") as product:
-        product.start()
-        async with chromium() as browser:
-            await the_library(browser, product, settings, phone, files)
-        assert product.stop() == 0
+@pytest.fixture
+def product_env() -> dict[str, str]:
+    """So little that it is seen to fill."""
+    return {"SOCIAL_WORKSPACE_GB": "0.05"}
 
 
 def some_files(folder: Path) -> list[Path]:
@@ -43,53 +37,52 @@ def some_files(folder: Path) -> list[Path]:
     return [folder / name for name in contents]
 
 
-async def the_library(browser: Browser, product: Product, settings: Settings, phone: bool, files: list[Path]) -> None:
-    size = "phone" if phone else "desktop"
-    async with window(browser, phone=phone, dark=phone) as (page, complaints):
-        await page.goto(f"{product.url}/setup#token={settings.setup_token}")
-        await set_up(page)
-        await page.get_by_test_id("nav-media").first.click()
-        await expect(page.get_by_text("Nothing here yet")).to_be_visible()
-        await look(page, f"library-empty-{size}")
-        items = page.get_by_test_id("media-item")
+async def test_files_are_found_described_deleted_and_taken_back(
+    product: Product, settings: Settings, page: Page, device: Device, tmp_path: Path
+) -> None:
+    files = some_files(tmp_path)
+    await set_up(page, product.url, settings.setup_token)
+    await page.get_by_test_id("nav-media").first.click()
+    await expect(page.get_by_text("Nothing here yet")).to_be_visible()
+    await look(page, f"library-empty-{device.name}")
+    items = page.get_by_test_id("media-item")
 
-        await page.get_by_test_id("media-file").set_input_files(files)
-        await expect(items).to_have_count(5, timeout=60_000)
-        await expect(page.get_by_test_id("media-storage")).to_contain_text("5 files")
-        await expect(page.get_by_test_id("media-storage")).to_contain_text("of 50.0 MB")
-        await look(page, f"library-{size}")
+    await page.get_by_test_id("media-file").set_input_files(files)
+    await expect(items).to_have_count(5, timeout=60_000)
+    await expect(page.get_by_test_id("media-storage")).to_contain_text("5 files")
+    await expect(page.get_by_test_id("media-storage")).to_contain_text("of 50.0 MB")
+    await look(page, f"library-{device.name}")
 
-        await describe(page, size)
-        search = page.get_by_test_id("media-search")
-        await search.fill("LOAF morn")
-        await expect(items).to_have_count(1)
-        await search.fill("nothing like it")
-        await expect(page.get_by_text("Nothing found")).to_be_visible()
-        await look(page, f"library-none-{size}")
-        await page.get_by_role("button", name="Show all").click()
-        await expect(items).to_have_count(5)
-        await page.get_by_test_id("media-kind").select_option("video")
-        await expect(items).to_have_count(1)
-        await page.get_by_test_id("media-kind").select_option("")
-        await page.get_by_test_id("media-copied").check()
-        await expect(items).to_have_count(2)
-        await page.get_by_test_id("media-copied").uncheck()
-        await expect(items).to_have_count(5)
+    await describe(page, device.name)
+    search = page.get_by_test_id("media-search")
+    await search.fill("LOAF morn")
+    await expect(items).to_have_count(1)
+    await search.fill("nothing like it")
+    await expect(page.get_by_text("Nothing found")).to_be_visible()
+    await look(page, f"library-none-{device.name}")
+    await page.get_by_role("button", name="Show all").click()
+    await expect(items).to_have_count(5)
+    await page.get_by_test_id("media-kind").select_option("video")
+    await expect(items).to_have_count(1)
+    await page.get_by_test_id("media-kind").select_option("")
+    await page.get_by_test_id("media-copied").check()
+    await expect(items).to_have_count(2)
+    await page.get_by_test_id("media-copied").uncheck()
+    await expect(items).to_have_count(5)
 
-        await by_keys(page)
-        await delete_and_take_back(page)
-        await needed_by_a_draft(page)
-        await page.get_by_test_id("media-from-web").click()
-        await page.get_by_test_id("from-web-url").fill("http://127.0.0.1/cat.jpg")
-        await look(page, f"library-from-web-{size}")
-        await page.get_by_test_id("from-web-go").click()
-        await expect(page.get_by_test_id("upload-fetched")).to_contain_text("not on the public internet")
-        await look(page, f"library-not-fetched-{size}")
-        await page.get_by_test_id("upload-dismiss").click()
-        await expect(page.get_by_test_id("upload-fetched")).to_have_count(0)
-        await what_becomes_of_files(page, size)
-        assert await page.evaluate("document.documentElement.scrollWidth <= innerWidth"), "wider than the window"
-        assert complaints == []
+    await by_keys(page)
+    await delete_and_take_back(page)
+    await needed_by_a_draft(page)
+    await page.get_by_test_id("media-from-web").click()
+    await page.get_by_test_id("from-web-url").fill("http://127.0.0.1/cat.jpg")
+    await look(page, f"library-from-web-{device.name}")
+    await page.get_by_test_id("from-web-go").click()
+    await expect(page.get_by_test_id("upload-fetched")).to_contain_text("not on the public internet")
+    await look(page, f"library-not-fetched-{device.name}")
+    await page.get_by_test_id("upload-dismiss").click()
+    await expect(page.get_by_test_id("upload-fetched")).to_have_count(0)
+    await what_becomes_of_files(page, device.name)
+    await it_fits(page)
 
 
 async def describe(page: Page, size: str) -> None:

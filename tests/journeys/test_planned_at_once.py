@@ -1,15 +1,12 @@
 """Who has planned a post sees it planned, however late the live line is: the answer to planning says so already."""
 
 import re
-from pathlib import Path
 
-import aiohttp
 import pytest
 from playwright.async_api import Page, WebSocketRoute, expect
 
-from social.settings import Settings
-from tests.journeys.test_three_platforms import plan, sign_in
-from tests.servers.browser import chromium, window
+from tests.journeys.conftest import DESKTOP
+from tests.journeys.steps import choose_all, plan, sign_in
 from tests.servers.product import Person, Product
 from tests.servers.sandbox import Sandbox
 
@@ -28,29 +25,15 @@ class Line:
         server.on_message(lambda said: None if self.silent else towards_page.send(said))
 
 
+@pytest.mark.parametrize("device", [DESKTOP], ids=lambda device: device.name, indirect=True)
 async def test_what_was_planned_is_shown_before_the_live_line_tells_of_it(
-    settings: Settings, backing: object, sandbox: Sandbox, tmp_path: Path
+    product: Product, owner: Person, sandbox: Sandbox, page: Page
 ) -> None:
-    with Product(settings, tmp_path) as product:
-        product.start()
-        async with aiohttp.ClientSession() as session:
-            person = Person(session, product.url)
-            await person.set_up(settings.setup_token or "")
-            await person.connect(sandbox, "bakery", "mastodon")
-        async with chromium() as browser, window(browser) as (page, complaints):
-            await plans_in_silence(page, product.url)
-            assert complaints == []
-        assert product.stop() == 0
-
-
-async def plans_in_silence(page: Page, url: str) -> None:
+    await owner.connect(sandbox, "bakery", "mastodon")
     line = Line()
     await page.route_web_socket(re.compile("/live"), line.opened)
-    await sign_in(page, url)
-    await page.get_by_test_id("nav-write").first.click()
-    await page.get_by_test_id("compose-account").first.wait_for()
-    if await page.get_by_test_id("compose-account").first.get_attribute("aria-pressed") != "true":
-        await page.get_by_test_id("compose-account").first.click()
+    await sign_in(page, product.url)
+    await choose_all(page, 1)
     await page.get_by_test_id("compose-text").first.fill("We open tomorrow at eight.")
     await expect(page.get_by_test_id("compose-saving")).to_have_attribute("data-state", "saved")
 

@@ -11,11 +11,11 @@ import pytest
 from playwright.async_api import Browser, CDPSession, Page, Request, expect
 
 from social.settings import Settings
-from tests.journeys.test_main_job import set_up
+from tests.journeys.conftest import Device
+from tests.journeys.steps import set_up
 from tests.media.films import of_size
-from tests.servers.browser import chromium, look, window
+from tests.servers.browser import look, window
 from tests.servers.product import Product
-from tests.servers.sandbox import Sandbox
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 MIB = 2**20
@@ -23,27 +23,14 @@ SIZE = 60 * MIB + 12_345  # eight parts
 PACE = 4 * MIB  # bytes in a second
 
 
-@pytest.mark.parametrize("phone", [False, True], ids=["desktop", "phone"])
 async def test_a_film_survives_the_network_and_a_reload(
-    phone: bool, settings: Settings, backing: object, sandbox: Sandbox, tmp_path: Path
+    product: Product, settings: Settings, browser: Browser, device: Device, tmp_path: Path
 ) -> None:
     film, other = tmp_path / "film.mp4", tmp_path / "other.mp4"
     film.write_bytes(of_size(SIZE))
     other.write_bytes(film.read_bytes()[:MIB])
-    with Product(settings, tmp_path) as product:
-        product.start()
-        async with chromium() as browser:
-            await the_film(browser, product, settings, phone, film, other)
-        assert product.stop() == 0
-
-
-async def the_film(
-    browser: Browser, product: Product, settings: Settings, phone: bool, film: Path, other: Path
-) -> None:
-    size = "phone" if phone else "desktop"
-    async with window(browser, phone=phone, dark=phone) as (page, complaints):
-        await page.goto(f"{product.url}/setup#token={settings.setup_token}")
-        await set_up(page)
+    async with window(browser, phone=device.phone, dark=device.dark) as (page, complaints):
+        await set_up(page, product.url, settings.setup_token)
         await page.get_by_test_id("nav-media").first.click()
         line = await page.context.new_cdp_session(page)
         await at_a_pace(line)
@@ -52,17 +39,17 @@ async def the_film(
         await page.get_by_test_id("media-file").set_input_files(film)
         await until_sent(page, 10 * MIB)
         await expect(page.get_by_test_id("upload-said")).to_have_text(re.compile(r"MB/s · \d+ s left"))
-        await look(page, f"upload-going-{size}")
+        await look(page, f"upload-going-{device.name}")
 
         await page.get_by_test_id("upload-pause").click()
         await expect(upload).to_have_attribute("data-phase", "paused")
-        await look(page, f"upload-paused-{size}")
+        await look(page, f"upload-paused-{device.name}")
         await page.get_by_test_id("upload-resume").click()
         await until_sent(page, 24 * MIB)
 
         await at_a_pace(line, offline=True)
         await expect(upload).to_have_attribute("data-phase", "lost")
-        await look(page, f"upload-lost-{size}")
+        await look(page, f"upload-lost-{device.name}")
         await at_a_pace(line)
         await expect(upload).to_have_attribute("data-phase", "sending")
         await until_sent(page, 40 * MIB)
@@ -70,7 +57,7 @@ async def the_film(
         await page.reload()
         begun = page.get_by_test_id("upload-begun")
         await begun.wait_for()
-        await look(page, f"upload-begun-{size}")
+        await look(page, f"upload-begun-{device.name}")
         there = await begun.get_by_role("progressbar").evaluate("bar => bar.value")
         assert 0.2 < there < 0.9, "what was there before is gone, or nothing is left to be sent"
         again = page.get_by_test_id("upload-again")
@@ -82,7 +69,7 @@ async def the_film(
         assert await page.get_by_test_id("upload").count() == 0
         assert await begun.count() == 0
         assert 0 < len(parts) <= round((1 - there) * 8) + 1, "parts that were there were sent again"
-        await look(page, f"upload-there-{size}")
+        await look(page, f"upload-there-{device.name}")
         await page.get_by_test_id("media-item").get_by_role("button").click()
         address = await page.get_by_test_id("media-look").locator("video").get_attribute("src")
         assert [each for each in complaints if "ERR_INTERNET_DISCONNECTED" not in each] == []

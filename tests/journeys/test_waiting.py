@@ -1,57 +1,40 @@
 """Why something waits is read in the browser and counts down until it goes on; and so is how punctual all was."""
 
-from pathlib import Path
+from typing import Any
 
-import aiohttp
 import pytest
 from playwright.async_api import Page, expect
 
-from social.settings import Settings
-from tests.journeys.test_three_platforms import sign_in
-from tests.servers.browser import chromium, look, window
+from tests.journeys.conftest import DESKTOP, OTHERS, PHONE, Device
+from tests.journeys.steps import it_fits, sign_in
+from tests.servers.browser import look
 from tests.servers.product import Person, Product
 from tests.servers.sandbox import Sandbox
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(240)]
+Json = dict[str, Any]
 
 
-@pytest.mark.parametrize(
-    ("phone", "dark"),
-    [(False, False), (True, False), (False, True), (True, True)],
-    ids=["desktop", "phone", "desktop-dark", "phone-dark"],
-)
+@pytest.mark.parametrize("device", [DESKTOP, PHONE, *OTHERS], ids=lambda device: device.name, indirect=True)
 async def test_why_it_waits_is_said_with_when_it_goes_on(
-    phone: bool, dark: bool, settings: Settings, backing: object, sandbox: Sandbox, tmp_path: Path
+    product: Product, owner: Person, sandbox: Sandbox, page: Page, device: Device
 ) -> None:
-    name = f"{'phone' if phone else 'desktop'}{'-dark' if dark else ''}"
-    with Product(settings, tmp_path) as product:
-        product.start()
-        async with aiohttp.ClientSession() as session, chromium() as browser:
-            person = Person(session, product.url)
-            await person.set_up(settings.setup_token or "")
-            account = await person.connect(sandbox)
-            later = await person.plan(await person.write("next year", account["id"]), at="2031-01-01T00:00:00Z")
-            async with window(browser, phone=phone, dark=dark) as (page, complaints):
-                await sign_in(page, product.url)
-                await it_waits_for_its_time(page, later, name)
-                await it_waits_for_the_platform(page, person, account, sandbox, name)
-                await an_account_gets_a_limit_of_its_own(page, product, person, account, name)
-                await page.goto(f"{product.url}/settings")
-                await expect(page.get_by_test_id("punctuality-verdict")).to_contain_text(
-                    "the only post in the last hour", timeout=20_000
-                )
-                await look(page, f"punctuality-{name}")
-                assert await page.evaluate("document.documentElement.scrollWidth <= innerWidth"), "it fits"
-                assert complaints == []
-        assert product.stop() == 0
+    account = await owner.connect(sandbox)
+    later = await owner.plan(await owner.write("next year", account["id"]), at="2031-01-01T00:00:00Z")
+    await sign_in(page, product.url)
+    await it_waits_for_its_time(page, later, device.name)
+    await it_waits_for_the_platform(page, owner, account, sandbox, device.name)
+    await an_account_gets_a_limit_of_its_own(page, product, owner, account, device.name)
+    await page.goto(f"{product.url}/settings")
+    await expect(page.get_by_test_id("punctuality-verdict")).to_contain_text(
+        "the only post in the last hour", timeout=20_000
+    )
+    await look(page, f"punctuality-{device.name}")
+    await it_fits(page)
 
 
 async def an_account_gets_a_limit_of_its_own(
-    page: Page,
-    product: Product,
-    person: Person,
-    account: dict,
-    name: str,  # type: ignore[type-arg]
+    page: Page, product: Product, person: Person, account: Json, name: str
 ) -> None:
     """What the platform allows is shown with what is used; a figure that cannot be is not taken, and one that can be
     is taken back with one click."""
@@ -74,7 +57,7 @@ async def an_account_gets_a_limit_of_its_own(
     assert [each["set"] for each in await person.ask("GET", path)] == [None, None]
 
 
-async def it_waits_for_its_time(page: Page, post: dict, name: str) -> None:  # type: ignore[type-arg]
+async def it_waits_for_its_time(page: Page, post: Json, name: str) -> None:
     """In the list there is nothing to say; whoever opens it reads it all."""
     row = page.get_by_test_id("publication-row")
     await expect(row).to_have_count(1)
@@ -87,13 +70,7 @@ async def it_waits_for_its_time(page: Page, post: dict, name: str) -> None:  # t
     await page.keyboard.press("Escape")
 
 
-async def it_waits_for_the_platform(
-    page: Page,
-    person: Person,
-    account: dict,
-    sandbox: Sandbox,
-    name: str,  # type: ignore[type-arg]
-) -> None:
+async def it_waits_for_the_platform(page: Page, person: Person, account: Json, sandbox: Sandbox, name: str) -> None:
     """A platform that wants to be left alone for a while: the seconds are counted, and then it is online."""
     sandbox.trouble(publish={"status": 429, "reset_in": 9, "count": 1})
     post = await person.plan(await person.write("too many", account["id"]), now=True)
