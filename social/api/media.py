@@ -140,6 +140,7 @@ class MediaController(Controller):
         guards=[needs("author")],
         operation_class=RawPicture,
         request_max_body_size=None,
+        opt={"much": True},
     )
     async def upload(
         self,

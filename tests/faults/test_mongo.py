@@ -22,6 +22,7 @@ from tests.faults.ledger import Figures
 from tests.faults.scene import Scene
 from tests.faults.servers import READY_WITHIN, Mongod, ReplicaSet, elsewhere
 from tests.faults.wire import Wire
+from tests.pictures import jpeg
 from tests.servers.disks import filled, small_disk
 
 Report = Callable[..., Figures]
@@ -192,7 +193,7 @@ async def each_once(scene: Scene) -> None:
 
 
 @pytest.mark.rows("F25")
-async def test_while_mongo_is_paused_the_api_says_so_at_once_and_its_pool_stays_bounded(
+async def test_while_mongo_is_paused_the_api_says_so_at_once_keeps_files_and_its_pool_stays_bounded(
     alone: tuple[Mongod, Wire],
     stage: Scenes,
     settings: Settings,
@@ -206,8 +207,12 @@ async def test_while_mongo_is_paused_the_api_says_so_at_once_and_its_pool_stays_
     mongod.pause()
     try:
         answers, lags = await asked_for(scene, size(6, 30))
+        picture = asyncio.create_task(scene.person.upload(jpeg()))
+        given_up, _ = await asyncio.wait({picture}, timeout=PATIENT + 0.5)
     finally:
         mongod.resume()
+    assert not given_up, "nobody wants to send a file twice: it is waited for"
+    assert (await picture)["width"] > 0
     await scene.plan("after the pause")
 
     slowest = max(took for _, took in answers)
