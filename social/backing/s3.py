@@ -14,6 +14,7 @@ import aiohttp
 from aiobotocore.config import AioConfig
 from aiobotocore.session import AioSession
 from botocore.exceptions import BotoCoreError, ClientError
+from botocore.loaders import Loader
 
 from social.errors import NotFound, Unavailable
 from social.settings import Settings
@@ -93,7 +94,22 @@ def clock_ahead(refused: BaseException | None) -> float:
         return 0.0
 
 
+class OfOneService(Loader):  # type: ignore[misc]
+    """Reads what botocore knows of Amazon's services, and keeps of their addresses those of S3: of the hundreds of
+    others the list is 7 MB."""
+
+    def load_data_with_path(self, name: str) -> tuple[Any, str]:
+        """As botocore has it in its file `name`, and where that is."""
+        found, path = super().load_data_with_path(name)
+        if name == "endpoints":
+            for partition in found["partitions"]:
+                partition["services"] = {"s3": partition["services"].get("s3", {})}
+        return found, path
+
+
 def _session() -> AioSession:
     """A session that knows only what it is told: a profile of the person who starts us is none of ours."""
     nothing: tuple[None, list[str], None, None] = (None, [], None, None)
-    return AioSession(session_vars={"profile": nothing, "config_file": nothing, "credentials_file": nothing})
+    session = AioSession(session_vars={"profile": nothing, "config_file": nothing, "credentials_file": nothing})
+    session.register_component("data_loader", OfOneService())
+    return session
