@@ -23,6 +23,7 @@ log = structlog.get_logger()
 
 AT_ONCE = 2
 PATIENCE = 120.0  # seconds for one picture; it takes 0.3 to 7, and several times that on a machine with other work
+BUSY = "The server has too much else to do to read this file just now. Please try again in a minute."
 TOO_HARD = "This picture could not be read: it takes more work than is given to one. Save it anew or smaller."
 
 
@@ -35,7 +36,8 @@ class Benches:
     async def work(self, kind: Kind, source: IO[bytes], clean: IO[bytes], thumbnail: IO[bytes]) -> Made:
         """Has the picture in `source` made ready into the two other files (of this machine, each at its beginning).
 
-        Invalid, in words, for one that is broken, too big or too hard; Unavailable when the disk is full.
+        Invalid, in words, for one that is broken, too big or too hard; Unavailable when the disk is full or the machine
+        has no time.
         """
         async with self._free:
             began = time.monotonic()
@@ -65,7 +67,8 @@ class Benches:
 
 
 async def _ran(kind: Kind, files: list[int]) -> tuple[int, bytes, bytes]:
-    """Exit code (minus the signal, if one ended it), stdout and stderr of one workbench."""
+    """Exit code (minus the signal, if one ended it), stdout and stderr of one workbench. Unavailable if it got no
+    time: what it may work, it is held to by itself."""
     process = await asyncio.create_subprocess_exec(
         sys.executable,
         *("-m", "social.media.workbench", kind, *map(str, files)),
@@ -77,12 +80,12 @@ async def _ran(kind: Kind, files: list[int]) -> tuple[int, bytes, bytes]:
         env=ENVIRONMENT,
         start_new_session=True,
     )
-    said, complaint = b"", b""
     try:
         async with asyncio.timeout(PATIENCE):
             said, complaint = await process.communicate()
     except TimeoutError:
-        complaint = b"took too long"
+        log.warning("media.no_time", kind=kind)
+        raise Unavailable(BUSY, retry_after=60) from None
     finally:
         await ended(process)
     code = process.returncode

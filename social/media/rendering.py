@@ -6,6 +6,7 @@ What is made is looked at like any file that comes in: a rendition that does not
 import asyncio
 import os
 import shutil
+import signal
 import sys
 import tempfile
 from asyncio.subprocess import DEVNULL, PIPE, Process
@@ -33,21 +34,24 @@ log = structlog.get_logger()
 Progress = Callable[[float], None]  # told how much is done, from 0 to 1
 
 MEMORY = 6 * 2**30  # of addresses
-PICTURE_PATIENCE = 150.0  # seconds
-VIDEO_PATIENCE = (600.0, 30.0)  # seconds, and so many for each second that is shown
+PICTURE_PATIENCE = 600.0  # seconds; how much of them it works is bounded by itself
+VIDEO_WORK = (600.0, 30.0)  # seconds of a processor for each pass, and so many for each second that is shown
+VIDEO_PATIENCE = 4  # times as many seconds, where others work too
 ROOM_KEPT = 512 * 2**20  # bytes of the disk that are left to others
 ROOM_MORE = 64 * 2**20  # of a file beyond what is asked for, before it is cut off
 SHORTEST, SHORTER = 0.9, 1.0  # of the seconds that were promised, and so many more, before something is missing
 LESS = 0.8  # of the bits, where the first try came out too large
 TOO_HARD = "This file could not be converted: it takes more work than is given to one. Save it anew or smaller."
 TOO_LARGE = "This file could not be made small enough."
+BUSY = "The server has too much else to do to convert this file just now. It is tried again later."
 NO_ROOM = "The server's disk has no room to convert this file. It is tried again later."
 
 
 async def rendered(plan: Plan, probe: Probe, source: IO[bytes], target: IO[bytes], progress: Progress) -> Probe:
     """Makes what the plan says of `source` into `target`, both files of this machine, and answers what that is.
 
-    Invalid, in words, if that cannot be; Unavailable if the disk has no room. Ends its children when it is cancelled.
+    Invalid, in words, if that cannot be or takes too much work; Unavailable if the disk has no room, or the machine no
+    time. Ends its children when it is cancelled.
     """
     await asyncio.to_thread(check_room, room_needed(plan, probe))
     if plan.step(Picture) is not None:
@@ -91,7 +95,7 @@ async def _picture(plan: Plan, source: IO[bytes], target: IO[bytes]) -> None:
             async with asyncio.timeout(PICTURE_PATIENCE):
                 said, _ = await process.communicate(msgspec.json.encode(plan))
         except TimeoutError:
-            raise Invalid(TOO_HARD, code="too-hard") from None
+            raise Unavailable(BUSY, retry_after=60) from None
     if process.returncode != 0:
         log.error("media.redraw_broke", code=process.returncode)
         raise Invalid(TOO_HARD, code="too-hard")
@@ -151,21 +155,23 @@ async def _ffmpeg(
 async def _run(
     words: list[str], files: Sequence[int], seconds: float, largest: int, folder: Path, progress: Progress
 ) -> bool:
-    patience = VIDEO_PATIENCE[0] + VIDEO_PATIENCE[1] * seconds
-    limits = [str(each) for each in (MEMORY, round(patience * 2), largest + ROOM_MORE, os.getpid())]
+    work = VIDEO_WORK[0] + VIDEO_WORK[1] * seconds
+    limits = [str(each) for each in (MEMORY, round(work), largest + ROOM_MORE, os.getpid())]
     ffmpeg = await asyncio.to_thread(imageio_ffmpeg.get_ffmpeg_exe)  # which tries it, the first time
     program = ["-m", "social.media.confined", *limits, ffmpeg, *words]
     async with _started(program, files, folder=folder) as process:
         try:
-            async with asyncio.timeout(patience):
+            async with asyncio.timeout(work * VIDEO_PATIENCE):
                 complaint, _ = await asyncio.gather(_read(process), _followed(process, progress))
                 await process.wait()
         except TimeoutError:
-            complaint = b"took too long"
+            raise Unavailable(BUSY, retry_after=60) from None
     if process.returncode != 0:
         log.warning(
             "media.ffmpeg_failed", code=process.returncode, complaint=complaint[-2000:].decode(errors="replace")
         )
+    if process.returncode == -signal.SIGKILL:  # what it may work, or what memory there is, was used up
+        raise Invalid(TOO_HARD, code="too-hard")
     return process.returncode == 0
 
 

@@ -419,12 +419,12 @@ async def test_a_disk_that_is_full_in_the_end_is_said_in_words_too(benches: Benc
         await benches.work("jpeg", source, clean, thumbnail)
 
 
-async def test_a_picture_that_takes_too_long_is_given_up(
+async def test_a_picture_for_which_there_is_no_time_is_none_the_worse_for_it(
     taken: Take, left: Left, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("social.media.benches.PATIENCE", 0.05)
 
-    with pytest.raises(Invalid, match="more work than is given"):
+    with pytest.raises(Unavailable, match="too much else to do"):
         await taken(awkward.jpeg())
 
     assert workbenches() == []
