@@ -52,6 +52,8 @@ ARMS = 200  # publications in one write
 CONCLUSIONS = 160
 GATHER = 0.01  # seconds for which a few conclusions, or the ends of a few lanes, wait for others
 LANES = 500
+AT_ONCE = 500  # publications in one answer of Mongo, which would else be as large as it can be
+LANES_AT_ONCE = 50  # with their beginnings
 SLOW = 1.0  # seconds after which what is being sent is told of for good
 KNOWN_FOR = 5.0  # seconds for which an account is used as it was read; an old token is noticed and renewed in any case
 
@@ -245,7 +247,7 @@ class Claim:
         """All that the claim holds on these lanes."""
         mine = self._of(list(by_account)) | {"state": State.QUEUED, "token": self.token}
         order = [("account_id", 1), ("next_at", 1), ("_id", 1)]
-        found: Any = Publication.engine().find_raw_batches(mine).sort(order)
+        found: Any = Publication.engine().find_raw_batches(mine, batch_size=AT_ONCE).sort(order)
         async for batch in found:
             for publication in _documents(batch):
                 by_account[_account_of(publication)].line.append(publication)
@@ -271,7 +273,7 @@ class Claim:
             },
             {"$project": {"line": 1}},
         ]
-        found: Any = await Lane.engine().with_options(codec_options=RAW).aggregate(stages)
+        found: Any = await Lane.engine().with_options(codec_options=RAW).aggregate(stages, batchSize=LANES_AT_ONCE)
         async for lane in found:
             line = [publication.raw for publication in lane["line"]]
             by_account[lane["_id"]].line.extend(line)
