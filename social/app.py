@@ -29,6 +29,7 @@ from social.jobs import clock, watch, worker
 from social.jobs.running import Running
 from social.live import sockets
 from social.live.hub import Hub
+from social.media.clips import Clip
 from social.media.documents import Media
 from social.media.installation import Installation, bucket_is_ours
 from social.media.renditions import Rendition
@@ -55,8 +56,8 @@ log = structlog.get_logger()
 
 DOCUMENTS: tuple[type[Document], ...] = (
     User, Workspace, Membership, Session, Tries, Ticket, Invitation, Repeat, Account, AppRegistration, Pending,
-    FoundAccount, Installation, Media, Upload, Rendition, Post, Publication, Attempt, Lane, Hold, Telling, LateMinute,
-    Count, Alarm, Beat, Round, Row, Relay,
+    FoundAccount, Installation, Media, Upload, Rendition, Clip, Post, Publication, Attempt, Lane, Hold, Telling,
+    LateMinute, Count, Alarm, Beat, Round, Row, Relay,
 )  # fmt: skip
 BACKLOG = 2048
 GARBAGE = 20_000  # objects more than before, after which those that refer to each other are looked for

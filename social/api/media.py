@@ -19,9 +19,10 @@ from social.backing import Backing
 from social.errors import Conflict, Forbidden
 from social.media.arriving import NAME_MOST, tidy
 from social.media.benches import Benches
+from social.media.clipping import Clips, clips_of
 from social.media.documents import Media, MediaKind, Wanted
 from social.media.intake import take
-from social.media.links import link
+from social.media.links import clip_link, link
 from social.media.storage import storage
 from social.media.words import tidy_tags
 from social.people.roles import Caller, Role, allowed
@@ -38,9 +39,11 @@ SNIPPET = 120  # characters of a post
 
 
 class MediaOut(msgspec.Struct, kw_only=True):
-    """A picture or video. `dropped`: only its thumbnail is left. `url` and `thumbnail_url` need no sign-in and end
-    within a day; `placeholder` is a data: URI. `width` and `height` are 0 where nobody knows them; `seconds` is how
-    long it lasts, 0 where it stands still."""
+    """A picture or video. `dropped`: only its thumbnail and its clip are left. `url`, `thumbnail_url` and `clip_url`
+    need no sign-in and end within a day; `placeholder` is a data: URI. `width` and `height` are 0 where nobody knows
+    them; `seconds` is how long it lasts, 0 where it stands still. `clip_url` is of a small MP4 of its first 15 seconds
+    at most, for a video that not every browser plays or that is heavy: null for others, and until it is made, which
+    `media.changed` tells."""
 
     id: str
     name: str
@@ -56,6 +59,7 @@ class MediaOut(msgspec.Struct, kw_only=True):
     dropped: bool
     url: str
     thumbnail_url: str
+    clip_url: str | None
     placeholder: str
     created_at: datetime
 
@@ -258,12 +262,13 @@ async def _states(caller: Caller, posts: Sequence[Post]) -> dict[PydanticObjectI
 
 
 async def listed(caller: Caller, files: Sequence[Media], backing: Backing) -> list[FileOut]:
-    """Files as the library shows them: two more queries for a whole page."""
+    """Files as the library shows them: two more queries for a whole page, and one for clips if any has one."""
     ids = [each.id for each in files if each.id is not None]
     copies, uses = await Media.copies(caller, files), await Post.uses(caller, ids)
+    clips = await clips_of(caller, files, backing)
     return [
         FileOut(
-            **msgspec.structs.asdict(shown(each, backing)),
+            **msgspec.structs.asdict(shown(each, clips, backing)),
             copies=copies.get(each.id or PydanticObjectId(), []),
             uses=uses[each.id or PydanticObjectId()],
         )
@@ -271,7 +276,7 @@ async def listed(caller: Caller, files: Sequence[Media], backing: Backing) -> li
     ]
 
 
-def shown(media: Media, backing: Backing) -> MediaOut:
+def shown(media: Media, clips: Clips, backing: Backing) -> MediaOut:
     """As the API shows it, with fresh addresses."""
     return MediaOut(
         id=str(media.id),
@@ -288,6 +293,7 @@ def shown(media: Media, backing: Backing) -> MediaOut:
         alt=media.alt,
         url=link(media, "file", backing),
         thumbnail_url=link(media, "thumbnail", backing),
+        clip_url=clip_link(media, clips, backing),
         placeholder=media.placeholder,
         created_at=media.created_at,
     )

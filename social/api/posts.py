@@ -19,8 +19,9 @@ from social.api.publications import WhenIn, thumbnails
 from social.backing import Backing
 from social.errors import Conflict
 from social.files import Choice
+from social.media.clipping import Clips, clips_of
 from social.media.documents import Media
-from social.media.links import link
+from social.media.links import clip_link, link
 from social.people.documents import User
 from social.people.lateness import Lateness
 from social.people.roles import Caller
@@ -94,7 +95,7 @@ class PlanIn(WhenIn, kw_only=True, forbid_unknown_fields=True):
 
 class AttachedOut(msgspec.Struct, kw_only=True):
     """One file of a post. `fit`: what is wanted of its shape and length; null: whatever is usual. `seconds`: how long
-    it lasts, 0 where it stands still."""
+    it lasts, 0 where it stands still. `clip_url` as of a MediaOut."""
 
     id: str
     alt: str
@@ -106,6 +107,7 @@ class AttachedOut(msgspec.Struct, kw_only=True):
     animated: bool
     url: str
     thumbnail_url: str
+    clip_url: str | None
 
 
 class PartOut(msgspec.Struct, kw_only=True):
@@ -311,7 +313,8 @@ async def _shown(caller: Caller, post: Post, backing: Backing) -> PostOut:
 
 
 async def _all_shown(caller: Caller, posts: list[Post], backing: Backing) -> list[PostOut]:
-    """Two queries for the whole page: the files, and the publications; more only where a line has formed."""
+    """Two queries for the whole page: the files, and the publications; more only where a line has formed, or where a
+    video has a clip."""
     if not posts:
         return []
     wanted = [id for each in posts for id in each.media_ids]
@@ -324,12 +327,15 @@ async def _all_shown(caller: Caller, posts: list[Post], backing: Backing) -> lis
     present, times = backing.now(), backing.settings.times
     before = await turns.before([one for some in publications.values() for one in some], present)
     pictures = thumbnails(media.values(), backing)
+    clips = await clips_of(caller, list(media.values()), backing)
     out = {
         one.id: shown(one, pictures.get(one.first_media()), present=present, times=times, before=before.get(one.id, 0))
         for some in publications.values()
         for one in some
     }
-    return [_out(each, publications.get(each.id or PydanticObjectId(), []), out, media, backing) for each in posts]
+    return [
+        _out(each, publications.get(each.id or PydanticObjectId(), []), out, media, clips, backing) for each in posts
+    ]
 
 
 def _out(
@@ -337,11 +343,12 @@ def _out(
     publications: list[Publication],
     out: dict[PydanticObjectId, PublicationOut],
     media: dict[str, Media],
+    clips: Clips,
     backing: Backing,
 ) -> PostOut:
 
     def shown_files(attached: tuple[Attached, ...]) -> list[AttachedOut]:
-        return [_attached(each, media[each.id], backing) for each in attached if each.id in media]
+        return [_attached(each, media[each.id], clips, backing) for each in attached if each.id in media]
 
     def shown_thread(parts: tuple[PartWritten, ...]) -> list[PartOut]:
         return [PartOut(text=part.text, media=shown_files(part.media)) for part in parts]
@@ -375,7 +382,7 @@ def _planned(plan: Plan) -> PlanOut:
     return PlanOut(wall=plan.wall, zone=plan.zone, fold=plan.fold, at=plan.due_at, lateness=plan.lateness)
 
 
-def _attached(attached: Attached, file: Media, backing: Backing) -> AttachedOut:
+def _attached(attached: Attached, file: Media, clips: Clips, backing: Backing) -> AttachedOut:
     return AttachedOut(
         id=attached.id,
         alt=attached.alt or file.alt,
@@ -387,4 +394,5 @@ def _attached(attached: Attached, file: Media, backing: Backing) -> AttachedOut:
         animated=file.animated,
         url=link(file, "file", backing),
         thumbnail_url=link(file, "thumbnail", backing),
+        clip_url=clip_link(file, clips, backing),
     )

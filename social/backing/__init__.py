@@ -43,6 +43,7 @@ class Backing:
     vault: Vault
     room: asyncio.Semaphore  # how much is worked on side by side
     rendering: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(1))  # files that are converted
+    clipping: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(1))  # clips that are made
     clock: mongo.ServerClock = field(default_factory=mongo.ServerClock)
     instant: Callable[[], mongo.Instant] = lambda: mongo.NOW  # the present in filters and updates
     quotas: Quotas = field(default_factory=Quotas)  # what may go out at the moment, by platforms' windows

@@ -10,18 +10,20 @@ from pymongo.errors import PyMongoError
 from social.backing import Backing
 from social.jobs.running import Running
 from social.jobs.tasks import profiles, swept
+from social.media.clipping import make_clips
 from social.media.renditions import make_wanted
 from social.publishing import due
 
 PROFILES = 600.0  # seconds between looks for accounts that nobody has read for a day
 SWEEPS = 600.0  # seconds between looks for files that nobody needs any more or that were left off; the first one soon
+CLIPS = 3.0  # seconds between looks for clips that are wanted: nothing waits for them but a person who looks at one
 TIME = 10.0  # seconds between questions what time it is at the database
 JITTER = 0.1  # of a tick, so that instances do not all look at once
 
 
 async def run(backing: Backing, running: Running) -> None:
     """Begins a look every tick, and at once when something was planned for now, until `backing.stopping` is set."""
-    tick, again_at, time_at = backing.settings.times.tick, 0.0, 0.0
+    tick, again_at, time_at, clips_at = backing.settings.times.tick, 0.0, 0.0, 0.0
     sweep_at = time.monotonic() + SWEEPS * random.uniform(0, 0.1)  # noqa: S311
     while not backing.stopping.is_set():
         backing.planned.clear()
@@ -37,6 +39,9 @@ async def run(backing: Backing, running: Running) -> None:
             running.spawn(swept(backing), "sweep")
         running.spawn(due.look(backing), "clock")
         running.spawn(make_wanted(backing), "renditions")
+        if time.monotonic() >= clips_at:
+            clips_at = time.monotonic() + CLIPS
+            running.spawn(make_clips(backing), "clips")
         with suppress(TimeoutError):
             await asyncio.wait_for(_either(backing), tick * random.uniform(1 - JITTER, 1 + JITTER))  # noqa: S311
 

@@ -14,6 +14,7 @@ from social.backing import Backing
 from social.backing.mongo import BSON_ENCODERS, stored
 from social.events import EventType
 from social.files import Probe
+from social.media.clips import Clip
 from social.media.keys import keys_known
 from social.media.renditions import Rendition
 from social.media.words import beginnings, folded, words
@@ -127,7 +128,7 @@ class Media(OfWorkspace):
         return await found.sort("+_id").limit(most).to_list()
 
     async def drop_original(self, backing: Backing) -> None:
-        """Removes the file and keeps what is known of it, and its thumbnail."""
+        """Removes the file and keeps what is known of it, its thumbnail and its clip."""
         at = now()
 
         async def body(session: AsyncClientSession) -> None:
@@ -139,6 +140,13 @@ class Media(OfWorkspace):
         await backing.transaction(body)
         await backing.bucket.delete([self.key])
         self.dropped_at, self.bytes = at, 0
+
+    @classmethod
+    async def clipped(cls, workspace_id: PydanticObjectId, fingerprint: str, session: AsyncClientSession) -> None:
+        """Tells the workspace of each file with this content: it has a clip now."""
+        same = {"workspace_id": workspace_id, "fingerprint": fingerprint}
+        files = await cls.find(same, session=session).to_list()
+        await announce([each._event("media.changed") for each in files], session)
 
     @classmethod
     async def tags_of(cls, caller: Caller) -> list[str]:
@@ -233,10 +241,11 @@ class Media(OfWorkspace):
         """Removes what was made of the file, unless another one is the same: then that stands in for it."""
         same = {"workspace_id": self.workspace_id, "fingerprint": self.fingerprint}
         other = await self.get_pymongo_collection().find_one(same, {"key": 1})
-        if other is None:
-            await Rendition.forget(self.workspace_id, self.fingerprint, backing)
-        else:
-            await Rendition.now_from(self.workspace_id, self.fingerprint, other["key"])
+        for made in (Rendition, Clip):
+            if other is None:
+                await made.forget(self.workspace_id, self.fingerprint, backing)
+            else:
+                await made.now_from(self.workspace_id, self.fingerprint, other["key"])
 
     def _mine(self) -> dict[str, Any]:
         return {"_id": self.id, "workspace_id": self.workspace_id}

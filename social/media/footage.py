@@ -7,6 +7,7 @@ announce, and no other is ever tried: none of these follows a reference to anoth
 import math
 import re
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from itertools import islice, pairwise
 from typing import IO, Literal, cast
 
@@ -22,7 +23,8 @@ from PIL import Image
 from social.files import Footage, Probe, Sound
 from social.media import boxes, elements
 from social.media.kinds import VIDEO_MIMES, VideoKind
-from social.media.outcomes import Refusal
+from social.media.outcomes import Begun, Refusal
+from social.media.ranged import TooMuch
 
 DEMUXERS: dict[VideoKind, str] = {
     "mp4": "mov", "mov": "mov", "m4v": "mov", "3gp": "mov", "mkv": "matroska", "webm": "matroska", "avi": "avi",
@@ -35,6 +37,7 @@ LOOKED_AT, PLACES = 200, 3  # frames in a row whose times tell whether it is ste
 READ_AT = 150  # where the frames themselves have to be read for that, and
 READ_MOST = 12 * 2**20  # bytes of them
 ABOUT = 0.05  # by how much, as a share, what was counted may be off: a few frames at the end are out of turn
+APART = 2.0  # seconds by which sound and picture of one instant may lie apart in a file
 FIRST_FRAMES = 30  # that may fail to decode before a video is called broken
 HDR: dict[int, Literal["", "pq", "hlg"]] = {16: "pq", 18: "hlg"}  # ITU-T H.273, transfer characteristics
 MATRIX: dict[int, Literal["", "709", "601", "2020"]] = {1: "709", 5: "601", 6: "601", 9: "2020"}  # and coefficients
@@ -71,6 +74,34 @@ def looked_at(kind: VideoKind, file: IO[bytes], size: int) -> tuple[Probe, Image
             return probe, _upright(frame, probe)
     except FFmpegError as error:
         raise Refusal(BROKEN, "broken") from error
+
+
+def beginning(kind: VideoKind, file: IO[bytes], wanted: float) -> Begun:
+    """Reads, as a player would, what shows the first `wanted` seconds. Fewer come where more of the file would be
+    needed than may be read. Refused in words."""
+    seen = heard = 0.0
+    whole = False
+    try:
+        with _opened(kind, file) as container:
+            picture, sound, start = _picture_track(container), _sound(container), container.start_time or 0
+            with suppress(FFmpegError):  # as ffmpeg does, which goes on where that fails
+                container.seek(start)
+            for packet in container.demux(picture, *([container.streams.audio[sound.track]] if sound else [])):
+                if packet.dts is not None and packet.time_base:
+                    at = float(packet.dts * packet.time_base) - start / av.time_base
+                    if packet.stream.index == picture.index:
+                        seen = max(seen, at)
+                    else:
+                        heard = max(heard, at)
+                if seen > wanted + APART:
+                    break
+            else:
+                whole = True
+    except TooMuch:
+        wanted = min(wanted, max(0.0, seen - APART))
+    except FFmpegError as error:
+        raise Refusal(BROKEN, "broken") from error
+    return Begun(seconds=wanted, sound=whole or heard >= wanted)
 
 
 def _structure(kind: VideoKind, file: IO[bytes], size: int) -> boxes.Structure:

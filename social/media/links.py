@@ -6,6 +6,7 @@ just left too.
 
 import base64
 import re
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Literal
 
@@ -13,8 +14,10 @@ import msgspec
 
 from social.backing import Backing
 from social.errors import NotFound
+from social.media.clips import Clip
 from social.media.documents import Media
 from social.media.kinds import SUFFIXES
+from social.media.playing import MIME
 from social.moments import now
 
 PURPOSE = "media link"
@@ -45,6 +48,14 @@ def link(media: Media, what: Literal["file", "thumbnail"], backing: Backing) -> 
         return NO_THUMBNAIL
     key, mime = (media.key, media.mime) if what == "file" else (media.thumbnail_key, media.thumbnail_mime)
     return signed(Opened(expires=_expiry(now()), key=key, mime=mime, name=_called(media.name, mime)), backing)
+
+
+def clip_link(media: Media, clips: Mapping[str, Clip], backing: Backing) -> str | None:
+    """The same of its clip, if it has one among `clips`, by fingerprint."""
+    clip = clips.get(media.fingerprint)
+    if clip is None:
+        return None
+    return signed(Opened(expires=_expiry(now()), key=clip.key, mime=MIME, name=_called(media.name, MIME)), backing)
 
 
 async def outside(key: str, mime: str, name: str, backing: Backing) -> str:

@@ -27,6 +27,14 @@ class Looked(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     placeholder: str = ""
 
 
+class Begun(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+    """How many seconds of a film's beginning were read. `sound`: as much of its sound as well; without, that ends
+    before."""
+
+    seconds: float
+    sound: bool
+
+
 class Unusable(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     """Why nothing became of it, in a sentence for who uploaded it."""
 

@@ -8,7 +8,8 @@ from collections import OrderedDict
 
 BLOCK = 256 * 1024
 KEPT = 48  # blocks
-MOST = 96 * 2**20  # bytes that are fetched in all
+MOST = 96 * 2**20  # bytes that are fetched in all for a look
+BEGINNING_MOST = 256 * 2**20  # and for the first seconds of a film: 15 of them at 140 Mbit/s
 ASK, ANSWER = b"R", b"A"  # how what the child says begins: it wants a range, or it is done
 
 
@@ -17,10 +18,11 @@ class TooMuch(Exception):
 
 
 class Ranged:
-    """`size` bytes. Raises TooMuch when `MOST` were fetched, EOFError when the other side is gone."""
+    """`size` bytes. Raises TooMuch when `most` were fetched, EOFError when the other side is gone."""
 
-    def __init__(self, size: int, asks: int, answers: int) -> None:
+    def __init__(self, size: int, asks: int, answers: int, *, most: int = MOST) -> None:
         self.size = size
+        self.most = most
         self.name = ""
         self._at = 0
         self._asks, self._answers = asks, answers
@@ -62,7 +64,7 @@ class Ranged:
             return self._blocks[number]
         start = number * BLOCK
         end = min(start + BLOCK, self.size)
-        if self.fetched + end - start > MOST:
+        if self.fetched + end - start > self.most:
             raise TooMuch
         os.write(self._asks, ASK + start.to_bytes(8, "big") + end.to_bytes(8, "big"))
         block = _exactly(self._answers, end - start)

@@ -9,6 +9,7 @@ from datetime import timedelta
 import structlog
 
 from social.backing import Backing
+from social.media.clips import Clip
 from social.media.documents import Media
 from social.media.installation import bucket_is_ours
 from social.media.keys import ALL, FORM
@@ -70,7 +71,7 @@ async def files_of_nothing(backing: Backing) -> None:
 async def _unless_known(keys: list[str], backing: Backing) -> None:
     if not keys:
         return
-    known = await Media.known(keys) | await Upload.known(keys) | await Rendition.known(keys)
+    known = set().union(*[await each.known(keys) for each in (Media, Upload, Rendition, Clip)])
     nobodys = [key for key in keys if key not in known]
     if nobodys:
         await backing.bucket.delete(nobodys)

@@ -2,6 +2,7 @@
 
 import io
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import aiohttp
@@ -9,8 +10,9 @@ import pytest
 
 from social.backing import Backing
 from social.media import links
+from social.media.clipping import make_clips
 from social.moments import now
-from tests.media import awkward
+from tests.media import awkward, films
 from tests.media.awkward import read
 from tests.servers.product import Person
 
@@ -67,6 +69,26 @@ async def test_a_thumbnail_has_a_link_of_its_own(visitor: Visitor, media: Json) 
 
     assert (answer.status, answer.headers["Content-Type"]) == (200, "image/webp")
     assert read(answer.content).size == (300, 200)
+
+
+async def test_a_clip_has_a_link_of_its_own_and_can_be_had_in_parts(
+    person: Person, backing: Backing, visitor: Visitor, tmp_path: Path
+) -> None:
+    video = "-c:v libx265 -preset ultrafast -pix_fmt yuv420p -x265-params log-level=none"
+    film = films.film(tmp_path / "film.mov", size=(64, 36), seconds=0.2, video=video, audio=None).read_bytes()
+    upload = await person.ask("POST", "/uploads", json={"name": "film.mov", "bytes": len(film)})
+    await person.ask("PUT", f"/uploads/{upload['id']}/parts/1", data=film)
+    media = await person.ask("POST", f"/uploads/{upload['id']}/media")
+    assert media["clip_url"] is None
+
+    await make_clips(backing)
+
+    post = await person.write("moves", media=({"id": media["id"]},))
+    clip_url = (await person.ask("GET", f"/media/{media['id']}"))["clip_url"]
+    assert post["media"][0]["clip_url"] == clip_url
+    whole, part = await visitor.get(clip_url), await visitor.get(clip_url, Range="bytes=4-7")
+    assert (whole.status, whole.headers["Content-Type"], whole.content[4:8]) == (200, "video/mp4", b"ftyp")
+    assert (part.status, part.content) == (206, b"ftyp")
 
 
 async def test_head_tells_the_same_without_the_file(visitor: Visitor, media: Json) -> None:

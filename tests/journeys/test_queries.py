@@ -10,8 +10,12 @@ from pymongo.errors import OperationFailure
 
 from social.accounts.documents import Account
 from social.backing import Backing
+from social.files import Footage, Probe
 from social.jobs.running import Running
 from social.jobs.tasks import swept
+from social.media.clipping import make_clips
+from social.media.documents import Media
+from social.media.keys import new_key
 from social.media.sweep import files_of_nothing
 from social.moments import now
 from social.publishing import leftovers, originals
@@ -23,7 +27,7 @@ from tests.servers.commands import Commands, collection, conditions, scans
 from tests.servers.product import PASSWORD, Person
 from tests.servers.sandbox import Sandbox
 
-OF_WORKSPACES = {"posts", "publications", "accounts", "media", "attempts", "uploads", "renditions"}
+OF_WORKSPACES = {"posts", "publications", "accounts", "media", "attempts", "uploads", "renditions", "clips"}
 # The engine works for all workspaces at once. These are all the shapes it may ask in, by the names in the filter.
 ENGINES = {
     "publications": [
@@ -75,6 +79,7 @@ ENGINES = {
     "media": [{"key"}, {"thumbnail_key"}],
     "uploads": [{"expires_at"}, {"source", "problem", "$or"}, {"key"}, {"clean_key"}, {"thumbnail_key"}],
     "renditions": [{"next_at"}, {"wanted_at"}, {"key"}],
+    "clips": [{"next_at"}, {"key"}],
 }
 
 
@@ -166,6 +171,7 @@ async def everything_done(
     await person.ask("POST", "/reachability")
     await swept(backing)
     workspace_id = PydanticObjectId(str((await person.ask("GET", "/me"))["workspace_id"]))
+    await a_video_is_shown(workspace_id, person, backing)
     await originals.drop_in(workspace_id, now(), backing)
     await Publication.needed(workspace_id, ["0" * 24])
     await files_of_nothing(backing)
@@ -185,6 +191,19 @@ async def everything_done(
     await asyncio.sleep(2 * backing.settings.times.tick)
     await person.ask("DELETE", "/session")
     return commands
+
+
+async def a_video_is_shown(workspace_id: PydanticObjectId, person: Person, backing: Backing) -> None:
+    """One that wants a clip, of which nothing is there."""
+    facts = Probe(mime="video/mp4", bytes=1, width=64, height=36, seconds=1.0, footage=Footage(codec="hevc", fps=30))
+    video = Media(
+        workspace_id=workspace_id, name="film", mime=facts.mime, bytes=1, width=64, height=36, animated=False,
+        kind="video", key=new_key(workspace_id), fingerprint="of a film", probe=facts, uploaded_by=PydanticObjectId(),
+    )  # fmt: skip
+    await video.add(backing)
+    await person.ask("GET", "/media")
+    await make_clips(backing)
+    await video.remove(backing)
 
 
 @pytest.mark.slow

@@ -18,6 +18,8 @@ from social.errors import Refused
 from social.files import Choice
 from social.media import sending
 from social.media.benches import Benches
+from social.media.clipping import make_clips
+from social.media.clips import Clip, Unclipped
 from social.media.documents import Media
 from social.media.finishing import finish
 from social.media.fit import fit
@@ -108,7 +110,9 @@ async def test_what_comes_in_all_the_same_does_nothing(
     file, began = poison.HARMLESS[name](bait), time.monotonic()
 
     with suppress(Refused):  # it need not come in
-        await converted(await came_in(name, file, caller, backing, benches), backing)
+        media = await came_in(name, file, caller, backing, benches)
+        await converted(media, backing)
+        await clipped(media, backing)
 
     assert time.monotonic() - began < SOON
     assert trap.visits == 0
@@ -128,6 +132,14 @@ async def converted(media: Media, backing: Backing) -> None:
         )
         await Rendition.want(media.workspace_id, wanted, backing.now(), backing)
         await make_wanted(backing)
+
+
+async def clipped(media: Media, backing: Backing) -> None:
+    """What becomes of a video where it is looked at, whether or not browsers would play it."""
+    if media.kind == "video":
+        wanted = Unclipped(fingerprint=media.fingerprint, key=media.key, probe=media.facts)
+        await Clip.want(media.workspace_id, [wanted], backing.now())
+        await make_clips(backing)
 
 
 def _at_work() -> list[str]:

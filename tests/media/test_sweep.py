@@ -7,6 +7,7 @@ import pytest
 
 from social.backing import Backing
 from social.media import sending, sweep
+from social.media.clips import Clip, Unclipped
 from social.media.installation import Installation, bucket_is_ours
 from social.moments import now
 from social.people.roles import Caller
@@ -36,6 +37,10 @@ async def test_only_files_that_nothing_refers_to_are_swept(
         kept.add(await put(backing, key))  # finished, and not yet told
     rendition = await want(media, backing)
     kept.add(await put(backing, rendition.key))  # put there, and not yet told
+    film = Unclipped(fingerprint="of a film", key=media.key, probe=media.facts)
+    await Clip.want(caller.workspace_id, [film], backing.now())
+    [clip] = await Clip.of(caller).to_list()
+    kept.add(await put(backing, clip.key))
     kept.add(await put(backing, f"{folder}/m/notes.txt"))  # no key of ours
     orphans = {await put(backing, f"{folder}/{part}/{secrets.token_hex(16)}") for part in "mr" for _ in range(3)}
     assert await there(backing, caller) == kept | orphans
@@ -44,6 +49,7 @@ async def test_only_files_that_nothing_refers_to_are_swept(
 
     assert await there(backing, caller) == kept
     await backing.bucket.delete(kept)
+    await Clip.forget(caller.workspace_id, "of a film", backing)
 
 
 async def test_what_may_still_be_in_the_making_is_left(backing: Backing, caller: Caller, mark: str) -> None:

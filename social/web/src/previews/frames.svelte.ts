@@ -3,6 +3,7 @@
 import { SvelteMap } from "svelte/reactivity";
 import { isVideo } from "../composer/fitting/fit";
 import type { Picture } from "../composer/writing";
+import { clips, isSeen } from "../media/clips.svelte";
 
 const SIDE = 640; // pixels at most
 const PATIENCE = 15_000; // ms
@@ -11,16 +12,21 @@ class Frames {
   #known = new SvelteMap<string, string>();
   #wanted = new Set<string>();
 
-  /** The frame at `seconds`; the poster until it is there, and where the browser cannot play the video. */
+  /** The frame at `seconds`; the poster until it is there, and where the browser cannot play the video, nor a clip that
+   *  is long enough. */
   of(picture: Picture, seconds: number): string {
     if (!seconds || !picture.url || !isVideo(picture)) return picture.thumbnail_url;
-    const key = `${picture.id} ${seconds}`;
-    const known = this.#known.get(key);
-    if (known === undefined && !this.#wanted.has(key)) {
+    const clip = clips.of(picture);
+    return this.#at(picture.url, seconds, () => clips.want(picture)) ?? (clip && this.#at(clip, seconds)) ?? picture.thumbnail_url;
+  }
+
+  #at(url: string, seconds: number, failed?: () => void): string | undefined {
+    const key = `${url} ${seconds}`;
+    if (!this.#wanted.has(key)) {
       this.#wanted.add(key); // once: what cannot be had now cannot be had later
-      void taken(picture.url, seconds).then((frame) => this.#known.set(key, frame), () => {});
+      void taken(url, seconds).then((frame) => this.#known.set(key, frame), failed);
     }
-    return known ?? picture.thumbnail_url;
+    return this.#known.get(key);
   }
 }
 
@@ -31,6 +37,7 @@ async function taken(url: string, seconds: number): Promise<string> {
     video.preload = "auto";
     video.src = url;
     await happened(video, "loadeddata");
+    if (!isSeen(video) || seconds > video.duration) throw new Error("it shows nothing");
     video.currentTime = seconds;
     await happened(video, "seeked");
     const scale = Math.min(1, SIDE / Math.max(video.videoWidth, video.videoHeight));

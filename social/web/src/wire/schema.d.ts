@@ -1041,6 +1041,7 @@ export interface components {
             animated: boolean;
             url: string;
             thumbnail_url: string;
+            clip_url: string | null;
         };
         /** AttemptOut */
         AttemptOut: {
@@ -1158,6 +1159,7 @@ export interface components {
             dropped: boolean;
             url: string;
             thumbnail_url: string;
+            clip_url: string | null;
             placeholder: string;
             /** Format: date-time */
             created_at: string;

@@ -623,6 +623,11 @@ export const en = {
       `${s(files, "file")} · ${bytesOf(used)}${room ? ` of ${bytesOf(room)}` : ""}`,
     open: (name: string) => `Open ${name}`,
     size: (width: number, height: number) => `${width} × ${height}`,
+    clip: (seconds: number | undefined) => `This browser cannot play the original; this is a ${seconds === undefined ? "small preview of it" : `preview of its first ${s(seconds, "second")}`}.`,
+    clipOfHeavy: (seconds: number | undefined) => `The original is large; this is a ${seconds === undefined ? "small preview of it" : `preview of its first ${s(seconds, "second")}`}.`,
+    original: "Play the original",
+    unplayable: "This browser cannot play the video. It can be posted all the same.",
+    play: "Play it here",
     full: "Open in full size",
     use: "Write a post with it",
   },
@@ -660,6 +665,10 @@ export const en = {
     choosePiece: "Choose which part is shown",
     play: "Play what is shown", pause: "Pause",
     unplayable: "This browser cannot play the video. It is converted all the same; type the times below.",
+    clip: (seconds: number | undefined) =>
+      seconds === undefined
+        ? "This browser cannot play the original; this is a small preview of it. It is converted all the same."
+        : `This browser cannot play the original; this is a preview of its first ${s(seconds, "second")}. All of it is converted; type the times of what comes later.`,
     shape: "Shape",
     aspects: { own: "Original", square: "1 : 1", portrait: "4 : 5", upright: "9 : 16", landscape: "16 : 9" } as Record<string, string>,
     how: "To get there",
