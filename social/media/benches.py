@@ -13,7 +13,7 @@ import structlog
 from social.errors import Invalid, Unavailable
 from social.files import Probe
 from social.media import probing
-from social.media.children import ENVIRONMENT, ROOT, ended
+from social.media.children import BUSY, ENVIRONMENT, ROOT, ended
 from social.media.kinds import Kind
 from social.media.outcomes import DISK_IS_FULL, Looked, Made, Unusable
 from social.media.scratch import NO_ROOM
@@ -23,7 +23,6 @@ log = structlog.get_logger()
 
 AT_ONCE = 2
 PATIENCE = 120.0  # seconds for one picture; it takes 0.3 to 7, and several times that on a machine with other work
-BUSY = "The server has too much else to do to read this file just now. Please try again in a minute."
 TOO_HARD = "This picture could not be read: it takes more work than is given to one. Save it anew or smaller."
 
 

@@ -10,6 +10,7 @@ import social
 
 ROOT = Path(social.__file__).parent.parent  # where `python -m` finds us, installed or not
 ENVIRONMENT = {"PATH": os.defpath, "LC_ALL": "C.UTF-8", "MALLOC_ARENA_MAX": "2"}  # none of our secrets
+BUSY = "The server has too much else to do to read this file just now. Please try again in a minute."
 
 
 async def ended(process: Process) -> None:

@@ -14,9 +14,9 @@ from typing import IO, TypeVar
 import msgspec
 import structlog
 
-from social.errors import Invalid, UnsupportedType
+from social.errors import Invalid, Unavailable, UnsupportedType
 from social.files import Probe
-from social.media.children import ENVIRONMENT, ROOT, ended
+from social.media.children import BUSY, ENVIRONMENT, ROOT, ended
 from social.media.kinds import ENOUGH, TAKEN, VIDEOS_TAKEN, Kind, VideoKind, called, kind_of, video_kind_of
 from social.media.outcomes import Begun, Looked, Unusable
 from social.media.ranged import ANSWER, ASK
@@ -35,7 +35,8 @@ TOO_HARD = "This file could not be read: it takes more work than is given to one
 
 
 async def probe(source: Source) -> Probe:
-    """What the file is. UnsupportedType if it is none we take; Invalid, in words, if it is broken or too much."""
+    """What the file is. UnsupportedType if it is none we take; Invalid, in words, if it is broken or too much;
+    Unavailable if the machine has no time for it now."""
     return (await _asked(source, None)).probe
 
 
@@ -80,7 +81,7 @@ async def _answer(
     program: str, words: Sequence[str], source: Source, patience: float, *, files: Sequence[int] = ()
 ) -> Looked | Begun:
     """What the program says of the source, having been fed what it asked for. Invalid for what it refuses, and where it
-    does not come to an answer."""
+    does not come to an answer; Unavailable where the machine, or the bucket, has no time for it."""
     process = await asyncio.create_subprocess_exec(
         sys.executable,
         *("-m", f"social.media.{program}", *words),
@@ -96,7 +97,10 @@ async def _answer(
     try:
         async with asyncio.timeout(patience):
             said = await _fed(process, source)
-    except (TimeoutError, EOFError, ConnectionError):
+    except TimeoutError:
+        log.warning("media.no_time", program=program, kind=words[0], bytes=source.size)
+        raise Unavailable(BUSY, retry_after=60) from None
+    except (EOFError, ConnectionError):
         said = None
     finally:
         await ended(process)

@@ -14,7 +14,7 @@ import pytest
 from PIL import Image
 
 from social.backing import Backing
-from social.errors import Invalid, Refused, UnsupportedType
+from social.errors import Invalid, Refused, Unavailable, UnsupportedType
 from social.files import Probe
 from social.media import probing
 from social.media.probing import look, probe
@@ -330,7 +330,7 @@ async def test_a_file_that_does_not_come_is_given_up_and_leaves_no_process(monke
             return b""
 
     before = {child.pid for child in psutil.Process().children()}
-    with pytest.raises(Invalid, match="takes more work"):
+    with pytest.raises(Unavailable, match="too much else to do"):
         await probe(Silent())
 
     assert {child.pid for child in psutil.Process().children()} <= before
