@@ -458,9 +458,9 @@ export const en = {
     since: (by: string, when: string) => `By ${by}, ${when}.`,
     resume: "Go on",
     resumeTitle: "Let it go on?",
-    resumeText: "What lies ahead goes out as planned. What has passed meanwhile is not sent by itself: you find it under Needs attention, to send or to cancel.",
+    resumeText: "What lies ahead goes out as planned. What has passed meanwhile is not sent by itself: it then needs your attention, to be sent or cancelled.",
     ended: (planned: number, late: number) =>
-      `Going on: ${planned} planned as before.` + (late ? ` ${late} passed meanwhile; see Needs attention.` : ""),
+      `Going on: ${planned} planned as before.` + (late ? ` ${late.toLocaleString("en")} passed meanwhile and ${late === 1 ? "needs" : "need"} your attention.` : ""),
   },
 
   calendar: {
