@@ -33,6 +33,9 @@ from social.media.plans import (
 MP4 = "video/mp4"
 RATES = (24.0, 25.0, 30.0, 50.0, 60.0)  # what frames that last differently are made to last
 BITS = 0.1  # for a pixel of a frame, in H.264, that looks as it did
+# Pixels of the largest frame of H.264's level 5.2 (ITU-T H.264, table A-1). A larger one plays on few devices, and to
+# make it takes gigabytes of memory.
+MOST_PIXELS = 36_864 * 16 * 16
 FEWEST_BITS = 0.035  # below which it is better made smaller
 LEAST_KBPS, MOST_KBPS, FEWEST_KBPS = 400, 40_000, 64
 SMALLEST = 160  # pixels of the longer side, below which nothing is made to fit into few bytes
@@ -71,7 +74,10 @@ def fit_video(probe: Probe, taken: Videos, choice: Choice, where: str) -> Verdic
         return Cannot(because=words, code="shape")
     rates, fps = _rated(probe, taken)
     reshaped = moved(placed, size)
-    seen = _seen(probe, taken, anew=bool(times or reshaped or rates) or not _stays(probe, taken))
+    anew = bool(times or reshaped or rates) or not _stays(probe, taken)
+    if anew and (smaller := _within_reach(placed, room, size, choice)) is not None:
+        placed, reshaped = smaller, moved(smaller, size)
+    seen = _seen(probe, taken, anew=anew)
     drawn = [*seen, *reshaped, *rates]
     shown = _Shown(seconds=seconds, fps=fps, size=placed.canvas)
     wrapped = [*_sound(probe, taken, () if times else SOUNDS_IN_MP4), Wrap(least=taken.least_bytes)]
@@ -87,6 +93,14 @@ def fit_video(probe: Probe, taken: Videos, choice: Choice, where: str) -> Verdic
         smaller, film = film
         drawn = [*seen, *moved(smaller, size), *rates]
     return _verdict(probe, taken, [*times, *drawn, film, *wrapped], film.kbps * 125 * seconds + _of_sound(seconds))
+
+
+def _within_reach(placed: shapes.Placed, room: shapes.Room, size: shapes.Size, choice: Choice) -> shapes.Placed | None:
+    """Placed in fewer pixels where it would be more than are ever encoded; None where it is not, or there is no way."""
+    if math.prod(placed.canvas) <= MOST_PIXELS:
+        return None
+    fewer = msgspec.structs.replace(room, pixels=MOST_PIXELS)
+    return shapes.placed(size, fewer, crop=choice.shape == "crop", focus=choice.focus)
 
 
 def _timed(probe: Probe, taken: Videos, choice: Choice, where: str) -> tuple[list[Step], float] | Cannot:

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from social.files import AS_IT_IS, Choice, Footage, PostKind, Probe, Sound
 from social.media.fit import AS_VIDEO, File, best, fit, fit_all
+from social.media.fit_videos import MOST_PIXELS
 from social.media.plans import (
     Aac,
     Cannot,
@@ -271,6 +272,19 @@ def test_what_is_too_large_gets_the_bits_there_is_room_for_and_fewer_pixels_wher
     assert made[0].width < 640
     assert any(isinstance(each, Film) and each.two_passes for each in made)
     assert "too long for the 104 MB" in because(fitted(video(seconds=40_000, bytes=9_000_000_000), "mastodon", "video"))
+
+
+@pytest.mark.parametrize(("platform", "name"), EVERY)
+@pytest.mark.parametrize("choice", [{}, {"aspect": 9 / 16, "shape": "pad"}, {"aspect": 9 / 16, "shape": "crop"}])
+@pytest.mark.parametrize("size", [(3840, 2160), (7680, 4320)])
+def test_no_frame_is_encoded_that_takes_gigabytes(
+    size: tuple[int, int], choice: dict[str, Any], platform: str, name: str
+) -> None:
+    """A margin around a wide film of 4K would make it 3840 by 6826."""
+    verdict = fitted(video(*size, codec="hevc", bytes=90_000_000), platform, name, **choice)
+    if isinstance(verdict, Converts) and verdict.plan.step(Film) is not None:
+        width, height = verdict.plan.size or size
+        assert width * height <= MOST_PIXELS
 
 
 def test_what_is_too_small_in_bytes_is_made_longer_without_being_changed() -> None:
