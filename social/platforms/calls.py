@@ -414,8 +414,11 @@ def _timeout(wait: float) -> aiohttp.ClientTimeout:
 
 
 def _says_gone(answer: Raw, gone: Gone) -> bool:
+    sayings = [saying for status, saying in gone if status == answer.status]
+    if not sayings:
+        return False
     words = said(envelope(answer.body)).casefold()
-    return any(answer.status == status and (saying or "").casefold() in words for status, saying in gone)
+    return any((saying or "").casefold() in words for saying in sayings)
 
 
 def _held(header: str) -> list[str]:

@@ -3,6 +3,7 @@ sender's hand. What follows from that, without asking anybody."""
 
 import uuid
 from collections.abc import Mapping
+from copy import copy
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Self
 
@@ -228,12 +229,14 @@ class InHand(Facts, msgspec.Struct, kw_only=True, rename={"id": "_id"}):
 
     def with_changes(self, changes: Json) -> Self:
         """It after `changes`, whole fields as they are stored, were written into it."""
-        known = {
-            name: msgspec.convert(value, STRUCTS[name]) if name in STRUCTS else value
-            for name, value in changes.items()
-            if name in self.__struct_fields__
-        }
-        return msgspec.structs.replace(self, **known)
+        changed = copy(self)
+        for name, value in changes.items():
+            if name in STRUCTS:
+                setattr(changed, name, msgspec.convert(value, STRUCTS[name]))
+            elif name in FIELDS:
+                setattr(changed, name, value)
+        return changed
 
 
 STRUCTS: dict[str, Any] = {"receipts": list[Receipt], "reason": Reason | None, "prepared": Prepared}
+FIELDS = frozenset(InHand.__struct_fields__)
