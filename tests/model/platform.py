@@ -43,6 +43,7 @@ class Live:
     text: str
     account: str
     part: int
+    answers: str | None  # the part before it: platforms tell whose thread a part is of by that
     at: float
     visible_at: float
 
@@ -150,6 +151,7 @@ class Simulated:
             text=turn.text,
             account=account,
             part=turn.part,
+            answers=answered(turn),
             at=now,
             visible_at=now + self.lag,
         )
@@ -180,7 +182,7 @@ class Simulated:
                 for each in self.live
                 if each.text == sought.text
                 and each.account == sought.remote_account
-                and each.part == sought.part
+                and each.answers == answered(sought)
                 and each.visible_at <= now
                 and each.id not in sought.known
                 and world.instant(each.at) >= since
@@ -193,6 +195,11 @@ class Simulated:
     @staticmethod
     def _unknown() -> PlatformError:
         return OutcomeUnknown("It did not say what became of it.", code="no-answer")
+
+
+def answered(turn: Turn) -> str | None:
+    """The id of the part that the one whose turn it is answers; None for a first one."""
+    return turn.before[-1].id if turn.before else None
 
 
 class _Transport:
