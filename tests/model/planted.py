@@ -433,6 +433,10 @@ BUGS: tuple[Bug, ...] = (
         "Whoever holds a lane keeps it, and what it has queued is not held.",
         (f"{HOLDS}:_mark", ', "$set": {"token": None, "owner": None, "lease_until": EPOCH}', ""),
         (f"{KEEPING}:keep_back", "in_states(BEFORE_SENDING, OPEN)", "in_states(BEFORE_SENDING[:3], OPEN)"),
+        people=3,
+        pauses=2,
+        parts=3,  # the next one is in the hands of who stood still meanwhile
+        crashes=0,
     ),
     _bug(
         "a held lane can be taken",
