@@ -52,6 +52,11 @@ async def clips_of(caller: Caller, files: Sequence[Media], backing: Backing) -> 
     return {fingerprint: clip for fingerprint, clip in known.items() if clip.state == "ready"}
 
 
+def clip_room(bytes: int) -> int:
+    """Bytes of the disk that making the clip of a video of so many may take."""
+    return min(bytes, BEGINNING_MOST) + CLIP.bytes
+
+
 async def make_clips(backing: Backing) -> None:
     """Makes what is wanted, one at a time in this process, until nothing is. Safe to run in many processes."""
     if backing.clipping.locked():
@@ -104,7 +109,7 @@ async def _unless_stopped(work: Coroutine[Any, Any, int], backing: Backing) -> i
 
 async def _stored(clip: Clip, backing: Backing) -> int:
     """Fetches the beginning, converts it and puts what comes of it into the bucket; its bytes."""
-    await asyncio.to_thread(check_room, min(clip.source.bytes, BEGINNING_MOST) + CLIP.bytes)
+    await asyncio.to_thread(check_room, clip_room(clip.source.bytes))
     with ExitStack() as files:
         source, target = [files.enter_context(await asyncio.to_thread(nameless)) for _ in range(2)]
         original = InBucket(backing.bucket, clip.source_key, clip.source.bytes)

@@ -21,6 +21,7 @@ from typing import Any
 
 import aiohttp
 
+from social.media.clipping import clip_room
 from social.media.rendering import room_needed
 from social.media.renditions import Rendition
 from social.people.documents import User
@@ -108,7 +109,7 @@ async def _measured(
         "probers_rss_mb_peak": round(seen.children[PROBER], 1),
         "children_rss_mb_peak": round(seen.all_children, 1),
         "temporary_mb_peak": round(seen.temporary, 1),
-        "temporary_mb_bound": round((rendition.source.bytes + room_needed(rendition.plan, rendition.source)) / 1e6, 1),
+        "temporary_mb_bound": round((_conversion_room(rendition) + _clip_room(large, outward, convert)) / 1e6, 1),
         "uploads": len(came),
         "upload_mb": round(large.stat().st_size / 1e6, 1),
         "upload_mb_per_s": round(UPLOADS * large.stat().st_size / 1e6 / (uploaded - uploading), 1),
@@ -122,6 +123,16 @@ async def _measured(
         "cpu_s": round(seconds(pid) - used, 1),
         "seconds": round(lasted, 1),
     }
+
+
+def _conversion_room(rendition: Rendition) -> int:
+    """Bytes of the disk that one conversion may take, the file that it is made of included."""
+    return rendition.source.bytes + room_needed(rendition.plan, rendition.source)
+
+
+def _clip_room(*films: Path) -> int:
+    """What the clip of one of these may take: one is made beside a conversion."""
+    return max(clip_room(film.stat().st_size) for film in films)
 
 
 async def _counted(person: "Somebody", path: Path, together: Together) -> Any:

@@ -23,7 +23,7 @@ def test_what_is_said_to_fit_is_taken_everywhere() -> None:
     assert figures["conversions"] <= figures["converted"]
 
 
-def test_large_files_in_all_directions_take_little_memory_and_as_much_disk_as_one_conversion() -> None:
+def test_large_files_in_all_directions_take_little_memory_and_the_disk_of_one_conversion_and_one_clip() -> None:
     figures = bench("media", "--memory", "--upload-mb", "12", "--outward-mb", "100", "--converted-s", "30")
 
     assert (figures["uploads"], figures["outward_streams"]) == (8, 8)

@@ -3,6 +3,7 @@
 import asyncio
 import shutil
 import signal
+import socket
 import subprocess
 import time
 from collections.abc import Sequence
@@ -49,6 +50,13 @@ class Served:
         """The running one. Fails the test if there is none."""
         assert self._process is not None, "not started"
         return self._process
+
+    def accepts(self) -> bool:
+        """Whether it takes connections. Asked before a MongoClient is made, which leaves the sockets of those that were
+        refused to the garbage."""
+        with suppress(OSError), socket.create_connection(("127.0.0.1", self.port), timeout=1):
+            return True
+        return False
 
     def kill(self) -> None:
         """SIGKILL."""
@@ -140,9 +148,21 @@ class Mongod(Served):
 
     def primary(self) -> bool:
         """Whether it takes itself for the primary."""
+        if not self.accepts():
+            return False
         with suppress(PyMongoError), self.client(1) as client:
             return bool(client.admin.command("hello")["isWritablePrimary"])
         return False
+
+    def ready(self) -> Self:
+        """Waits until it answers."""
+        deadline = time.monotonic() + READY_WITHIN
+        while not self.accepts():
+            assert time.monotonic() < deadline, f"mongod is not ready: {(self.folder / 'log').read_text()[-1000:]}"
+            time.sleep(0.02)
+        with self.client(READY_WITHIN) as client:
+            client.admin.command("ping")
+        return self
 
 
 class ReplicaSet:
@@ -164,8 +184,7 @@ class ReplicaSet:
         for number, member in enumerate(self.members):
             member.start(self.groups[number] if self.groups else None)
         for member in self.members:
-            with member.client(READY_WITHIN) as client:
-                client.admin.command("ping")
+            member.ready()
         config = {
             "_id": "faults",
             "members": [
