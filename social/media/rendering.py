@@ -36,7 +36,7 @@ Progress = Callable[[float], None]  # told how much is done, from 0 to 1
 MEMORY = 6 * 2**30  # of addresses
 PICTURE_PATIENCE = 600.0  # seconds; how much of them it works is bounded by itself
 VIDEO_WORK = (600.0, 30.0)  # seconds of a processor for each pass, and so many for each second that is shown
-VIDEO_PATIENCE = 4  # times as many seconds, where others work too
+PATIENCE_PER_WORK = 4  # seconds for each of them, where others work too
 ROOM_KEPT = 512 * 2**20  # bytes of the disk that are left to others
 ROOM_MORE = 64 * 2**20  # of a file beyond what is asked for, before it is cut off
 SHORTEST, SHORTER = 0.9, 1.0  # of the seconds that were promised, and so many more, before something is missing
@@ -161,7 +161,7 @@ async def _run(
     program = ["-m", "social.media.confined", *limits, ffmpeg, *words]
     async with _started(program, files, folder=folder) as process:
         try:
-            async with asyncio.timeout(work * VIDEO_PATIENCE):
+            async with asyncio.timeout(work * PATIENCE_PER_WORK):
                 complaint, _ = await asyncio.gather(_read(process), _followed(process, progress))
                 await process.wait()
         except TimeoutError:

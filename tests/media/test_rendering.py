@@ -399,7 +399,7 @@ async def test_a_machine_without_time_is_no_fault_of_the_file(
     content = awkward.png() if kind == "picture" else film(folder / "busy.mp4", video="-c:v mpeg4").read_bytes()
     plan, facts = await plan_of(content, "instagram" if kind == "picture" else "x", kind)
     monkeypatch.setattr(rendering, "PICTURE_PATIENCE", 0.05)
-    monkeypatch.setattr(rendering, "VIDEO_PATIENCE", 0.0001)
+    monkeypatch.setattr(rendering, "PATIENCE_PER_WORK", 0.0001)
     with nameless(content) as source, nameless() as target, pytest.raises(Unavailable, match="tried again later"):
         await rendered(plan, facts, source, target, lambda done: None)
 
@@ -410,7 +410,7 @@ async def test_a_file_that_takes_too_much_work_is_refused_in_words(
     content = film(folder / "hard.mp4", size=(1920, 1080), seconds=20, video="-c:v mpeg4 -q:v 3").read_bytes()
     plan, facts = await plan_of(content, "x", "video")
     monkeypatch.setattr(rendering, "VIDEO_WORK", (1.0, 0.0))
-    monkeypatch.setattr(rendering, "VIDEO_PATIENCE", 120)
+    monkeypatch.setattr(rendering, "PATIENCE_PER_WORK", 120)
     with nameless(content) as source, nameless() as target, pytest.raises(Invalid, match="more work than is given"):
         await rendered(plan, facts, source, target, lambda done: None)
 
