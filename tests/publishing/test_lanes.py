@@ -20,6 +20,7 @@ from social.publishing.lanes import Lane
 from social.publishing.send import send_due
 from social.publishing.states import State
 from tests.publishing.conftest import Connect, Planned, of, somebody
+from tests.servers.commands import Commands, examined
 from tests.servers.sandbox import Sandbox
 
 
@@ -145,6 +146,21 @@ async def test_the_first_account_of_every_workspace_comes_before_the_second_of_a
 
     whose = {each["account_id"]: each["workspace_id"] for each in waiting}
     assert [whose[account_id] for account_id in taken] == [crowd, first, second, crowd]
+
+
+async def test_whose_turn_it_is_is_read_from_an_index_alone_and_leaves_out_what_is_still_prepared(
+    planned: Planned, connect: Connect, account: Account, backing: Backing, commands: Commands
+) -> None:
+    friend = await connect("friend")
+    await planned("due", on=(account, friend))
+    await Publication.engine().update_one({"account_id": friend.id}, {"$set": {"prepare_at": now()}})
+
+    commands.seen.clear()
+    assert await claims.due_accounts(now() + timedelta(seconds=1), 4) == [account.id]
+    commands.listening = False
+
+    (command,) = commands.seen.values()
+    assert examined(await backing.db.command("explain", command, verbosity="executionStats")) == 0
 
 
 @pytest.mark.rows("F41")

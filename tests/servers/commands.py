@@ -80,6 +80,13 @@ def scans(plan: Any) -> list[str]:
     return found
 
 
+def examined(did: Any) -> int:
+    """How many documents were read, by an `explain` that ran the query."""
+    if isinstance(did, dict | SON):
+        return sum(value if name == "totalDocsExamined" else examined(value) for name, value in did.items())
+    return sum(map(examined, did)) if isinstance(did, list) else 0
+
+
 def _shape(value: Any) -> Any:
     if isinstance(value, dict | SON):
         return {name: _shape(each) for name, each in sorted(value.items())}
