@@ -6,21 +6,19 @@ and of that the clip is made. So 10 GB in the bucket are a few megabytes of the 
 """
 
 import asyncio
-from collections.abc import Coroutine, Mapping, Sequence
-from contextlib import ExitStack, suppress
-from datetime import timedelta
-from typing import Any
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 
 import msgspec
 import structlog
 from pymongo.asynchronous.client_session import AsyncClientSession
-from pymongo.errors import PyMongoError
 
 from social.backing import Backing
-from social.errors import Invalid, NotFound, Unavailable, UnsupportedType
+from social.errors import Invalid
 from social.media.clips import PATIENCE, Clip, Unclipped
 from social.media.documents import Media
 from social.media.kinds import ENOUGH
+from social.media.making import make_all
 from social.media.playing import CLIP, MIME, SECONDS, clip_of, wants_clip
 from social.media.probing import begin
 from social.media.ranged import BEGINNING_MOST
@@ -30,9 +28,6 @@ from social.media.sources import InBucket, Kept
 from social.people.roles import Caller
 
 log = structlog.get_logger()
-
-TRIES = 3  # of one whose storage, disk, time or maker failed
-AGAIN_AFTER = timedelta(seconds=60)
 
 Clips = Mapping[str, Clip]  # by fingerprint
 
@@ -59,57 +54,17 @@ def clip_room(bytes: int) -> int:
 
 async def make_clips(backing: Backing) -> None:
     """Makes what is wanted, one at a time in this process, until nothing is. Safe to run in many processes."""
-    if backing.clipping.locked():
-        return
-    async with backing.clipping:
-        while not backing.stopping.is_set():
-            taken = await Clip.take(backing)
-            if taken is None:
-                return
-            await _made(taken, backing)
-
-
-async def _made(clip: Clip, backing: Backing) -> None:
-    """Makes it and writes down what came of it. Where nothing does, there is none, and the log says why."""
-    if clip.tries > TRIES:  # it took its makers with it
-        await _failed(clip, "it was tried several times")
-        return
-    try:
-        async with asyncio.timeout(PATIENCE.total_seconds()):
-            size = await _unless_stopped(_stored(clip, backing), backing)
-        await _ready(clip, size, backing)
-    except NotFound:
-        await clip.abandon()
-        log.info("clip.abandoned", clip=str(clip.id))
-    except (Invalid, UnsupportedType) as refused:
-        await _failed(clip, refused.sentence)
-    except (Unavailable, OSError) as away:  # or the machine has no time
-        log.warning("clip.put_off", clip=str(clip.id), error=type(away).__name__)
-        await clip.conclude({"next_at": backing.now() + AGAIN_AFTER})
-    except asyncio.CancelledError:
-        with suppress(PyMongoError):
-            await clip.conclude({"next_at": backing.now(), "tries": clip.tries - 1})
-        raise
-
-
-async def _unless_stopped(work: Coroutine[Any, Any, int], backing: Backing) -> int:
-    """What `work` answers. Where the instance stops it is cancelled, and so are we: another begins anew."""
-    making, stopping = asyncio.create_task(work), asyncio.create_task(backing.stopping.wait())
-    try:
-        await asyncio.wait({making, stopping}, return_when=asyncio.FIRST_COMPLETED)
-        if making.done():
-            return making.result()
-        raise asyncio.CancelledError
-    finally:
-        stopping.cancel()
-        if not making.done():
-            making.cancel()
-            await asyncio.wait({making})
+    await make_all(Clip, _stored, _ready, backing.clipping, backing)
 
 
 async def _stored(clip: Clip, backing: Backing) -> int:
     """Fetches the beginning, converts it and puts what comes of it into the bucket; its bytes."""
-    await asyncio.to_thread(check_room, clip_room(clip.source.bytes))
+    async with asyncio.timeout(PATIENCE.total_seconds()):
+        await asyncio.to_thread(check_room, clip_room(clip.source.bytes))
+        return await _put(clip, backing)
+
+
+async def _put(clip: Clip, backing: Backing) -> int:
     with ExitStack() as files:
         source, target = [files.enter_context(await asyncio.to_thread(nameless)) for _ in range(2)]
         original = InBucket(backing.bucket, clip.source_key, clip.source.bytes)
@@ -136,11 +91,6 @@ async def _ready(clip: Clip, size: int, backing: Backing) -> None:
 
     await backing.transaction(body)
     if ours:
-        log.info("clip.made", clip=str(clip.id), bytes=size)
+        log.info("clip.made", **clip.as_logged, bytes=size)
     elif not await clip.exists():
         await backing.bucket.delete([clip.key])
-
-
-async def _failed(clip: Clip, because: str) -> None:
-    log.warning("clip.failed", clip=str(clip.id), because=because)
-    await clip.conclude({"state": "failed", "next_at": None})

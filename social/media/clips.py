@@ -4,27 +4,24 @@ They are wanted when such a video is first shown, and made by whichever instance
 before there were clips gets its own, and what is never looked at costs nothing.
 """
 
-import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import datetime, timedelta
-from typing import Annotated, Any, ClassVar, Literal
+from typing import ClassVar
 
 import msgspec
+import structlog
 from beanie import PydanticObjectId
-from pydantic import Field
-from pymongo import ASCENDING, IndexModel, ReturnDocument, UpdateOne
-from pymongo.asynchronous.client_session import AsyncClientSession
+from pymongo import IndexModel, UpdateOne
 
-from social.backing import Backing
-from social.backing.mongo import BSON_ENCODERS, as_bson, stored
+from social.backing.mongo import BSON_ENCODERS, as_bson
 from social.files import Probe
-from social.media.keys import keys_known, new_key
-from social.moments import now
+from social.media.keys import new_key
+from social.media.making import ToMake
 from social.people.roles import Caller
-from social.people.workspaces import OfWorkspace
+
+log = structlog.get_logger()
 
 PATIENCE = timedelta(minutes=10)  # for one clip, where others work too; it takes a second, and one of 4K half a minute
-LEASE = 2 * PATIENCE
 
 
 class Unclipped(msgspec.Struct, frozen=True, kw_only=True):
@@ -35,21 +32,14 @@ class Unclipped(msgspec.Struct, frozen=True, kw_only=True):
     probe: Probe
 
 
-class Clip(OfWorkspace):
-    """The clip of all videos of a workspace with one content. Its place in the bucket is known before it is there."""
+class Clip(ToMake):
+    """The clip of all videos of a workspace with one content. Whoever has wanted one the longest is the first."""
 
     noun: ClassVar[str] = "clip"
-
-    id: PydanticObjectId = Field(default_factory=PydanticObjectId)
-    fingerprint: str
-    source_key: str
-    source: Annotated[Probe, stored(Probe)]
-    key: str
-    state: Literal["wanted", "ready", "failed"] = "wanted"
-    next_at: datetime | None  # when somebody may begin; None when nobody has to
-    token: str | None = None  # of who makes it
-    tries: int = 0
-    created_at: datetime = Field(default_factory=now)
+    lease: ClassVar[timedelta] = 2 * PATIENCE
+    tries_most: ClassVar[int] = 3
+    again_after: ClassVar[timedelta] = timedelta(seconds=60)
+    first: ClassVar[str] = "next_at"
 
     class Settings:
         name = "clips"
@@ -91,51 +81,11 @@ class Clip(OfWorkspace):
         if wanted:
             await cls.get_pymongo_collection().bulk_write(wanted, ordered=False)
 
-    @classmethod
-    async def take(cls, backing: Backing) -> "Clip | None":
-        """One that is wanted and in nobody's hands, the longest wanted first, now in ours."""
-        at = backing.now()
-        found = await cls.get_pymongo_collection().find_one_and_update(
-            {"next_at": {"$lte": at, "$type": "date"}},
-            {"$set": {"token": secrets.token_hex(12), "next_at": at + LEASE}, "$inc": {"tries": 1}},
-            sort=[("next_at", ASCENDING)],
-            return_document=ReturnDocument.AFTER,
-        )
-        return cls.model_validate(found) if found else None
-
-    async def conclude(self, changes: Mapping[str, Any], session: AsyncClientSession | None = None) -> bool:
-        """Writes `changes` and lets go of it, if it is still ours; whether it was."""
-        ours = {"_id": self.id, "workspace_id": self.workspace_id, "token": self.token}
-        written = await self.get_pymongo_collection().update_one(
-            ours, {"$set": {**changes, "token": None}}, session=session
-        )
-        return written.matched_count > 0
-
     async def exists(self) -> bool:
         """Whether it is in the database."""
-        this = {"_id": self.id, "workspace_id": self.workspace_id}
-        return await self.get_pymongo_collection().find_one(this, {"_id": 1}) is not None
+        return await self.get_pymongo_collection().find_one(self._mine, {"_id": 1}) is not None
 
-    async def abandon(self) -> None:
-        """Nothing can be made of it now. Whoever shows another video with this content wants it anew."""
-        ours = {"_id": self.id, "workspace_id": self.workspace_id, "token": self.token}
-        await self.get_pymongo_collection().delete_one(ours)
-
-    @classmethod
-    async def forget(cls, workspace_id: PydanticObjectId, fingerprint: str, backing: Backing) -> None:
-        """Removes the clip of a content that is no longer there."""
-        mine = {"workspace_id": workspace_id, "fingerprint": fingerprint}
-        gone = await cls.get_pymongo_collection().find_one_and_delete(mine, projection={"key": 1})
-        if gone is not None:
-            await backing.bucket.delete([gone["key"]])
-
-    @classmethod
-    async def now_from(cls, workspace_id: PydanticObjectId, fingerprint: str, key: str) -> None:
-        """The video that it is made of is elsewhere from now on."""
-        mine = {"workspace_id": workspace_id, "fingerprint": fingerprint}
-        await cls.get_pymongo_collection().update_one(mine, {"$set": {"source_key": key}})
-
-    @classmethod
-    async def known(cls, keys: Sequence[str]) -> set[str]:
-        """Which of these keys in the bucket belong to a clip of any workspace."""
-        return await keys_known(cls, ("key",), keys)
+    async def miss_file(self) -> None:
+        """Whoever shows another video with this content wants it anew."""
+        await self.get_pymongo_collection().delete_one(self._mine | {"token": self.token})
+        log.info("clip.abandoned", **self.as_logged)

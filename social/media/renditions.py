@@ -1,50 +1,40 @@
 """Renditions: what plans made of files, once for each file and plan, however many accounts and posts need it.
 
-They are wanted when a post is planned and made by whichever instance has a hand free, the soonest needed first. A maker
-holds a lease; one that dies leaves it to run out, and another begins anew. What nobody needs any more is let go: it is
-not begun, and whoever makes it stops.
+They are wanted when a post is planned and made by whichever instance has a hand free, the soonest needed first. What
+nobody needs any more is let go: it is not begun, and whoever makes it stops.
 """
 
 import asyncio
-import secrets
-from collections.abc import AsyncIterator, Coroutine, Iterable, Mapping, Sequence
-from contextlib import ExitStack, suppress
+from collections.abc import AsyncIterator, Iterable
+from contextlib import ExitStack
 from datetime import datetime, timedelta
-from typing import Annotated, Any, ClassVar, Literal, Self
+from typing import Annotated, Any, ClassVar, Self
 
 import msgspec
 import structlog
 from beanie import PydanticObjectId
 from bson import ObjectId
 from pydantic import Field
-from pymongo import ASCENDING, IndexModel, ReturnDocument
-from pymongo.errors import PyMongoError
+from pymongo import IndexModel, ReturnDocument
 
 from social.backing import Backing
 from social.backing.mongo import BSON_ENCODERS, as_bson, stored
-from social.errors import Invalid, NotFound, Unavailable
+from social.errors import Invalid
 from social.files import Probe
-from social.media.keys import keys_known, new_rendition_key
+from social.media.keys import new_rendition_key
+from social.media.making import ToMake, make_all
 from social.media.plans import Plan
 from social.media.rendering import Progress, check_room, rendered, room_needed
 from social.media.scratch import nameless
 from social.moments import now
 from social.outbox.bus import Bus
-from social.people.workspaces import OfWorkspace
 
 log = structlog.get_logger()
 
-TRIES = 5  # of one whose storage, disk or maker failed; what is wrong with a file is said at once
-LEASE = timedelta(seconds=60)
-RENEWED_EVERY = 2.0  # seconds; so soon is it noticed that nobody needs it any more
-AGAIN_AFTER = timedelta(seconds=20)
 TOLD_EVERY = 1.0  # seconds between two ticks of progress
 LARGEST_SOURCE = 8 * 2**30  # bytes that are fetched to be converted
 TOO_LARGE = "This file is too large to be converted here: at most 8 GB are. Save it smaller and try again."
 GONE = "The file is no longer in storage. Attach it again."
-NOT_MADE = "This file could not be converted: it was tried several times. Save it anew and try again."
-
-State = Literal["wanted", "ready", "failed"]
 
 
 class Wanted(msgspec.Struct, frozen=True, kw_only=True):
@@ -57,27 +47,21 @@ class Wanted(msgspec.Struct, frozen=True, kw_only=True):
     plan: Plan
 
 
-class Rendition(OfWorkspace):
-    """What becomes of one file by one plan. Its place in the bucket is known before it is there."""
+class Rendition(ToMake):
+    """What becomes of one file by one plan. What is needed the soonest is the first."""
 
     noun: ClassVar[str] = "rendition"
+    lease: ClassVar[timedelta] = timedelta(seconds=60)  # renewed every two: so soon it shows that nobody needs it
+    tries_most: ClassVar[int] = 5
+    again_after: ClassVar[timedelta] = timedelta(seconds=20)
+    first: ClassVar[str] = "needed_at"
 
-    id: PydanticObjectId = Field(default_factory=PydanticObjectId)
     media_id: PydanticObjectId
-    fingerprint: str
-    source_key: str
-    source: Annotated[Probe, stored(Probe)]
     plan: Annotated[Plan, stored(Plan)]
     plan_key: str
-    key: str
-    state: State = "wanted"
     needed_at: datetime
-    next_at: datetime | None  # when somebody may begin; None when nobody has to, or needs it any more
-    token: str | None = None  # of who makes it
-    tries: int = 0
     probe: Annotated[Probe | None, stored(Probe | None)] = None  # of what was made
     sentence: str = ""  # why nothing was
-    created_at: datetime = Field(default_factory=now)
     wanted_at: datetime = Field(default_factory=now)  # when somebody last did
 
     class Settings:
@@ -163,20 +147,6 @@ class Rendition(OfWorkspace):
         return {str(each.id): each for each in await cls.find(mine).to_list()}
 
     @classmethod
-    async def forget(cls, workspace_id: PydanticObjectId, fingerprint: str, backing: Backing) -> None:
-        """Removes all that was made of a file."""
-        mine = {"workspace_id": workspace_id, "fingerprint": fingerprint}
-        keys = [each["key"] async for each in cls.get_pymongo_collection().find(mine, {"key": 1})]
-        if keys:
-            await cls.get_pymongo_collection().delete_many(mine)
-            await backing.bucket.delete(keys)
-
-    @classmethod
-    async def known(cls, keys: Sequence[str]) -> set[str]:
-        """Which of these keys in the bucket belong to a rendition of any workspace."""
-        return await keys_known(cls, ("key",), keys)
-
-    @classmethod
     async def unwanted_since(cls, before: datetime, *, most: int) -> AsyncIterator[list["Rendition"]]:
         """Those of all workspaces that nobody has wanted since `before`, at most `most` at once. Whether what was
         planned then is out, is not looked at."""
@@ -191,17 +161,18 @@ class Rendition(OfWorkspace):
 
     async def drop(self, before: datetime, backing: Backing) -> bool:
         """Removes it and its file, unless somebody has wanted it since `before`. Whether it went."""
-        this = {"_id": self.id, "workspace_id": self.workspace_id, "wanted_at": {"$lt": before}}
-        gone = await self.get_pymongo_collection().delete_one(this)
+        gone = await self.get_pymongo_collection().delete_one(self._mine | {"wanted_at": {"$lt": before}})
         if gone.deleted_count:
             await backing.bucket.delete([self.key])
         return gone.deleted_count == 1
 
-    @classmethod
-    async def now_from(cls, workspace_id: PydanticObjectId, fingerprint: str, key: str) -> None:
-        """The file they are made of is elsewhere from now on."""
-        mine = {"workspace_id": workspace_id, "fingerprint": fingerprint}
-        await cls.get_pymongo_collection().update_many(mine, {"$set": {"source_key": key}})
+    async def fail(self, because: str, **said: Any) -> None:
+        """The post that needed it says so."""
+        await super().fail(because, sentence=because, **said)
+
+    async def miss_file(self) -> None:
+        """Whoever needs it attaches the file again."""
+        await self.fail(GONE)
 
 
 def _wanted(workspace_id: PydanticObjectId, ids: Iterable[str]) -> dict[str, Any]:
@@ -210,96 +181,7 @@ def _wanted(workspace_id: PydanticObjectId, ids: Iterable[str]) -> dict[str, Any
 
 async def make_wanted(backing: Backing) -> None:
     """Makes what is wanted, one at a time in this process, until nothing is. Safe to run in many processes."""
-    if backing.rendering.locked():
-        return
-    async with backing.rendering:
-        while not backing.stopping.is_set():
-            taken = await _taken(backing)
-            if taken is None:
-                return
-            await _made(taken, backing)
-
-
-async def _taken(backing: Backing) -> Rendition | None:
-    """The one that is needed soonest and is in nobody's hands, now in ours."""
-    at = backing.now()
-    found = await Rendition.get_pymongo_collection().find_one_and_update(
-        {"next_at": {"$lte": at, "$type": "date"}},
-        {"$set": {"token": secrets.token_hex(12), "next_at": at + LEASE}, "$inc": {"tries": 1}},
-        sort=[("needed_at", ASCENDING)],
-        return_document=ReturnDocument.AFTER,
-    )
-    return Rendition.model_validate(found) if found else None
-
-
-async def _made(rendition: Rendition, backing: Backing) -> None:
-    """Makes it and writes down what came of it. Cancelled, it is given back."""
-    if rendition.tries > TRIES:  # it took its makers with it
-        await _concluded(rendition, {"state": "failed", "sentence": NOT_MADE, "next_at": None})
-        return
-    try:
-        probe = await _unless_in_vain(_stored(rendition, backing), rendition, backing)
-        await _concluded(rendition, {"state": "ready", "probe": as_bson(probe), "next_at": None})
-        log.info("rendition.made", rendition=str(rendition.id), mime=probe.mime, bytes=probe.bytes)
-    except _LetGo:
-        log.info("rendition.let_go", rendition=str(rendition.id))
-    except (Invalid, NotFound) as refused:
-        sentence = GONE if isinstance(refused, NotFound) else refused.sentence
-        await _concluded(rendition, {"state": "failed", "sentence": sentence, "next_at": None})
-        log.info("rendition.failed", rendition=str(rendition.id), code=refused.facts.get("code"))
-    except (Unavailable, OSError) as away:
-        await _put_off(rendition, away, backing)
-    except asyncio.CancelledError:
-        with suppress(PyMongoError):
-            await _concluded(rendition, {"next_at": backing.now(), "tries": rendition.tries - 1})
-        raise
-
-
-class _LetGo(Exception):
-    """It is no longer ours to make."""
-
-
-async def _unless_in_vain(work: Coroutine[Any, Any, Probe], rendition: Rendition, backing: Backing) -> Probe:
-    """What `work` answers. It is cancelled where nobody needs it any more (_LetGo), and where the instance stops: then
-    we are too, and another begins anew."""
-    making, stopping = asyncio.create_task(work), asyncio.create_task(backing.stopping.wait())
-    lost = asyncio.create_task(_until_lost(rendition, backing))
-    try:
-        await asyncio.wait({making, stopping, lost}, return_when=asyncio.FIRST_COMPLETED)
-        if making.done():
-            return making.result()
-        raise _LetGo if lost.done() else asyncio.CancelledError
-    finally:
-        stopping.cancel()
-        lost.cancel()
-        if not making.done():
-            making.cancel()
-            await asyncio.wait({making})
-
-
-async def _put_off(rendition: Rendition, away: Exception, backing: Backing) -> None:
-    log.warning("rendition.put_off", rendition=str(rendition.id), error=type(away).__name__)
-    if rendition.tries >= TRIES:
-        await _concluded(rendition, {"state": "failed", "sentence": NOT_MADE, "next_at": None})
-    else:
-        await _concluded(rendition, {"next_at": backing.now() + AGAIN_AFTER})
-
-
-async def _until_lost(rendition: Rendition, backing: Backing) -> None:
-    """Keeps the lease, for as long as it is ours."""
-    while True:
-        await asyncio.sleep(RENEWED_EVERY)
-        with suppress(PyMongoError):
-            if not await _concluded(rendition, {"next_at": backing.now() + LEASE}, keep=True):
-                return
-
-
-async def _concluded(rendition: Rendition, changes: Mapping[str, Any], *, keep: bool = False) -> bool:
-    """Writes `changes`, if it is still ours; whether it was."""
-    ours = {"_id": rendition.id, "workspace_id": rendition.workspace_id, "token": rendition.token}
-    changes = dict(changes) if keep else {**changes, "token": None}
-    written = await Rendition.get_pymongo_collection().update_one(ours, {"$set": changes})
-    return written.matched_count > 0
+    await make_all(Rendition, _stored, _ready, backing.rendering, backing)
 
 
 async def _stored(rendition: Rendition, backing: Backing) -> Probe:
@@ -322,6 +204,11 @@ async def _put(rendition: Rendition, backing: Backing, progress: Progress) -> Pr
         probe = await rendered(rendition.plan, rendition.source, source, target, progress)
         await backing.bucket.put(rendition.key, target, mime=probe.mime, size=probe.bytes)
     return probe
+
+
+async def _ready(rendition: Rendition, probe: Probe, _: Backing) -> None:
+    await rendition.conclude({"state": "ready", "probe": as_bson(probe), "next_at": None})
+    log.info("rendition.made", **rendition.as_logged, mime=probe.mime, bytes=probe.bytes)
 
 
 class _Ticks:

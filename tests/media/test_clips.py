@@ -298,6 +298,20 @@ async def test_of_a_video_whose_file_is_gone_nothing_is_made_and_the_next_with_i
     assert (await Clip.of(caller).to_list())[0].source_key == again.key
 
 
+@pytest.fixture
+def endless(monkeypatch: pytest.MonkeyPatch) -> asyncio.Event:
+    """Set when somebody has begun to make one; they never end."""
+    begun = asyncio.Event()
+
+    async def stored(*_: object) -> int:
+        begun.set()
+        await asyncio.Event().wait()
+        return 0
+
+    monkeypatch.setattr(clipping, "_stored", stored)
+    return begun
+
+
 async def test_a_video_that_is_removed_while_its_clip_is_made_leaves_nothing(
     caller: Caller, backing: Backing, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -314,25 +328,32 @@ async def test_a_video_that_is_removed_while_its_clip_is_made_leaves_nothing(
     assert [each async for each in backing.bucket.listed(f"w/{caller.workspace_id}/")] == []
 
 
-async def test_one_that_is_cut_short_is_given_back_and_one_that_takes_its_makers_with_it_is_given_up(
-    caller: Caller, backing: Backing, monkeypatch: pytest.MonkeyPatch
+async def test_one_whose_video_is_removed_while_it_is_made_is_made_no_further(
+    caller: Caller, backing: Backing, endless: asyncio.Event, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     media = await known_as(PHONE_S_HEVC, caller, backing)
     await clips_of(caller, [media], backing)
-    begun = asyncio.Event()
+    monkeypatch.setattr(Clip, "lease", timedelta(seconds=3))  # which is renewed, if it is there, every tenth of one
 
-    async def stored(*_: object) -> int:
-        begun.set()
-        await asyncio.Event().wait()
-        return 0
-
-    monkeypatch.setattr(clipping, "_stored", stored)
     making = asyncio.create_task(make_clips(backing))
-    await begun.wait()
+    await endless.wait()
+    await media.remove(backing)
+
+    await asyncio.wait_for(making, 10)
+    assert await Clip.of(caller).count() == 0
+
+
+async def test_one_that_is_cut_short_is_given_back_and_one_that_takes_its_makers_with_it_is_given_up(
+    caller: Caller, backing: Backing, endless: asyncio.Event
+) -> None:
+    media = await known_as(PHONE_S_HEVC, caller, backing)
+    await clips_of(caller, [media], backing)
+    making = asyncio.create_task(make_clips(backing))
+    await endless.wait()
     making.cancel()
     await asyncio.wait({making})
 
-    for _ in range(clipping.TRIES):
+    for _ in range(Clip.tries_most):
         assert await Clip.take(backing), "whoever took it died"
         past = {"next_at": backing.now() - timedelta(seconds=1)}
         await Clip.get_pymongo_collection().update_one({"workspace_id": caller.workspace_id}, {"$set": past})

@@ -103,14 +103,14 @@ async def test_ten_accounts_share_one_rendition_and_another_plan_has_its_own(tak
 
 
 async def test_two_instances_never_make_the_same_one(rendition: Rendition, backing: Backing) -> None:
-    first, second = await asyncio.gather(renditions._taken(backing), renditions._taken(backing))
+    first, second = await asyncio.gather(Rendition.take(backing), Rendition.take(backing))
 
     assert [each is None for each in (first, second)].count(True) == 1
     assert (await known(rendition)).tries == 1
 
 
 async def test_one_whose_maker_died_is_made_by_another(rendition: Rendition, backing: Backing) -> None:
-    assert await renditions._taken(backing) is not None  # and is never heard of again
+    assert await Rendition.take(backing) is not None  # and is never heard of again
 
     await make_wanted(backing)
     assert (await known(rendition)).state == "wanted"
@@ -149,7 +149,9 @@ async def test_an_instance_that_stops_gives_back_what_it_was_making(
 
 
 async def test_one_that_kills_its_makers_is_given_up(rendition: Rendition, backing: Backing) -> None:
-    await Rendition.get_pymongo_collection().update_one({"_id": rendition.id}, {"$set": {"tries": renditions.TRIES}})
+    await Rendition.get_pymongo_collection().update_one(
+        {"_id": rendition.id}, {"$set": {"tries": Rendition.tries_most}}
+    )
 
     await make_wanted(backing)
 
@@ -250,7 +252,7 @@ async def test_the_soonest_needed_is_made_first(taken: Take, backing: Backing) -
     await Rendition.want(later.workspace_id, wanted(later), far, backing)
     soon = await Rendition.want(sooner.workspace_id, wanted(sooner), backing.now() + timedelta(hours=1), backing)
 
-    first = await renditions._taken(backing)
+    first = await Rendition.take(backing)
 
     assert first is not None
     assert first.id == soon.id

@@ -14,7 +14,7 @@ from social.accounts.documents import Account
 from social.backing import Backing
 from social.media.documents import Media
 from social.media.probing import probe
-from social.media.renditions import LEASE, Rendition, make_wanted
+from social.media.renditions import Rendition, make_wanted
 from social.media.sources import InBucket
 from social.moments import now
 from social.people.roles import Caller
@@ -100,7 +100,7 @@ async def test_a_changed_post_stops_it_and_another_that_needs_it_keeps_it(
 
     await plan.save(caller, str(first.id), first.revision, without, backing)
     saved, [rendition] = backing.now(), await Rendition.find_all().to_list()
-    while rendition.next_at is None or rendition.next_at <= saved + LEASE + timedelta(seconds=1):
+    while rendition.next_at is None or rendition.next_at <= saved + Rendition.lease + timedelta(seconds=1):
         [rendition] = await Rendition.find_all().to_list()  # until its lease is renewed, which is when it would notice
         await asyncio.sleep(0.1)
     assert ffmpegs() != []
