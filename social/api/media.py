@@ -23,6 +23,7 @@ from social.media.clipping import Clips, clips_of
 from social.media.documents import Media, MediaKind, Wanted
 from social.media.intake import take
 from social.media.links import clip_link, link
+from social.media.playing import is_heavy
 from social.media.storage import storage
 from social.media.words import tidy_tags
 from social.people.roles import Caller, Role, allowed
@@ -43,7 +44,8 @@ class MediaOut(msgspec.Struct, kw_only=True):
     need no sign-in and end within a day; `placeholder` is a data: URI. `width` and `height` are 0 where nobody knows
     them; `seconds` is how long it lasts, 0 where it stands still. `clip_url` is of a small MP4 of its first 15 seconds
     at most, for a video that not every browser plays or that is heavy: null for others, and until it is made, which
-    `media.changed` tells."""
+    `media.changed` tells. `heavy`: a video that is slow to look at as it is, so that its clip is the better one to
+    play."""
 
     id: str
     name: str
@@ -60,6 +62,7 @@ class MediaOut(msgspec.Struct, kw_only=True):
     url: str
     thumbnail_url: str
     clip_url: str | None
+    heavy: bool
     placeholder: str
     created_at: datetime
 
@@ -294,6 +297,7 @@ def shown(media: Media, clips: Clips, backing: Backing) -> MediaOut:
         url=link(media, "file", backing),
         thumbnail_url=link(media, "thumbnail", backing),
         clip_url=clip_link(media, clips, backing),
+        heavy=is_heavy(media.facts),
         placeholder=media.placeholder,
         created_at=media.created_at,
     )

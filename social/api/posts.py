@@ -22,6 +22,7 @@ from social.files import Choice
 from social.media.clipping import Clips, clips_of
 from social.media.documents import Media
 from social.media.links import clip_link, link
+from social.media.playing import is_heavy
 from social.people.documents import User
 from social.people.lateness import Lateness
 from social.people.roles import Caller
@@ -95,7 +96,7 @@ class PlanIn(WhenIn, kw_only=True, forbid_unknown_fields=True):
 
 class AttachedOut(msgspec.Struct, kw_only=True):
     """One file of a post. `fit`: what is wanted of its shape and length; null: whatever is usual. `seconds`: how long
-    it lasts, 0 where it stands still. `clip_url` as of a MediaOut."""
+    it lasts, 0 where it stands still. `clip_url` and `heavy` as of a MediaOut."""
 
     id: str
     alt: str
@@ -108,6 +109,7 @@ class AttachedOut(msgspec.Struct, kw_only=True):
     url: str
     thumbnail_url: str
     clip_url: str | None
+    heavy: bool
 
 
 class PartOut(msgspec.Struct, kw_only=True):
@@ -395,4 +397,5 @@ def _attached(attached: Attached, file: Media, clips: Clips, backing: Backing) -
         url=link(file, "file", backing),
         thumbnail_url=link(file, "thumbnail", backing),
         clip_url=clip_link(file, clips, backing),
+        heavy=is_heavy(file.facts),
     )

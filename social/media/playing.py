@@ -44,11 +44,14 @@ def plays(probe: Probe) -> bool:
     return probe.mime in MOVS and plain and (sound is None or sound.codec in IN_MOVS)
 
 
+def is_heavy(probe: Probe) -> bool:
+    """Whether it is a video that is slow to look at, played or not."""
+    return probe.footage is not None and (probe.bytes > HEAVY or max(probe.width, probe.height) > WIDE)
+
+
 def wants_clip(probe: Probe) -> bool:
     """Whether a video is better looked at as a clip: it is not played everywhere, or heavy."""
-    if probe.footage is None:
-        return False
-    return not plays(probe) or probe.bytes > HEAVY or max(probe.width, probe.height) > WIDE
+    return probe.footage is not None and (not plays(probe) or is_heavy(probe))
 
 
 def clip_of(probe: Probe, seconds: float) -> Plan | None:

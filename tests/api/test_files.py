@@ -11,6 +11,7 @@ import pytest
 from social.backing import Backing
 from social.media import links
 from social.media.clipping import make_clips
+from social.media.playing import WIDE
 from social.moments import now
 from tests.media import awkward, films
 from tests.media.awkward import read
@@ -75,11 +76,9 @@ async def test_a_clip_has_a_link_of_its_own_and_can_be_had_in_parts(
     person: Person, backing: Backing, visitor: Visitor, tmp_path: Path
 ) -> None:
     video = "-c:v libx265 -preset ultrafast -pix_fmt yuv420p -x265-params log-level=none"
-    film = films.film(tmp_path / "film.mov", size=(64, 36), seconds=0.2, video=video, audio=None).read_bytes()
-    upload = await person.ask("POST", "/uploads", json={"name": "film.mov", "bytes": len(film)})
-    await person.ask("PUT", f"/uploads/{upload['id']}/parts/1", data=film)
-    media = await person.ask("POST", f"/uploads/{upload['id']}/media")
-    assert media["clip_url"] is None
+    film = films.film(tmp_path / "film.mov", size=(64, 36), seconds=0.2, video=video, audio=None)
+    media = await uploaded(film, person)
+    assert (media["clip_url"], media["heavy"]) == (None, False)
 
     await make_clips(backing)
 
@@ -89,6 +88,29 @@ async def test_a_clip_has_a_link_of_its_own_and_can_be_had_in_parts(
     whole, part = await visitor.get(clip_url), await visitor.get(clip_url, Range="bytes=4-7")
     assert (whole.status, whole.headers["Content-Type"], whole.content[4:8]) == (200, "video/mp4", b"ftyp")
     assert (part.status, part.content) == (206, b"ftyp")
+
+
+async def uploaded(film: Path, person: Person) -> Json:
+    """A video, which comes in one part."""
+    content = film.read_bytes()
+    upload = await person.ask("POST", "/uploads", json={"name": film.name, "bytes": len(content)})
+    await person.ask("PUT", f"/uploads/{upload['id']}/parts/1", data=content)
+    media: Json = await person.ask("POST", f"/uploads/{upload['id']}/media")
+    return media
+
+
+async def test_a_video_that_is_slow_to_look_at_says_so_in_the_library_and_in_a_post(
+    person: Person, tmp_path: Path
+) -> None:
+    wide, usual = [
+        await uploaded(films.film(tmp_path / f"{width}.mp4", size=(width, 36), seconds=0.2, audio=None), person)
+        for width in (WIDE + 2, 64)
+    ]
+
+    post = await person.write("moves", media=({"id": wide["id"]}, {"id": usual["id"]}))
+
+    assert (wide["heavy"], usual["heavy"]) == (True, False)
+    assert [each["heavy"] for each in post["media"]] == [True, False]
 
 
 async def test_head_tells_the_same_without_the_file(visitor: Visitor, media: Json) -> None:

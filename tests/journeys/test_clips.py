@@ -1,5 +1,6 @@
 """A video that the browser cannot play is looked at all the same: in the library, in a preview, while it is trimmed."""
 
+import asyncio
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,7 @@ from tests.servers.sandbox import Sandbox
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(240)]
 HEVC = "-c:v libx265 -preset ultrafast -pix_fmt yuv420p -tag:v hvc1 -x265-params log-level=none"
+VP9 = "-c:v libvpx-vp9 -deadline realtime -cpu-used 8"
 SAID = "This browser cannot play the original; this is a preview of its first 15 seconds."
 PATIENCE = 60_000  # ms, for what is made in the background
 ADVANCES = "video => video.videoWidth > 0 && video.currentTime > 0.2"
@@ -29,6 +31,8 @@ async def test_what_a_phone_filmed_plays_where_it_is_looked_at(
     await sign_in(page, product.url)
     await in_the_library(page, holiday)
     await in_the_composer(page)
+    wide = film(tmp_path / "wide.webm", size=(2048, 96), seconds=1, fps="15", video=VP9, audio=None)
+    await a_heavy_one(page, f"{product.url}/media", owner, wide)
 
 
 async def in_the_library(page: Page, file: Path) -> None:
@@ -61,6 +65,27 @@ async def in_the_composer(page: Page) -> None:
     await dialog.get_by_test_id("fit-play").click()
     await advances(dialog.get_by_test_id("fit-video"))
     await in_both_sizes(page, "clip-adjust")
+
+
+async def a_heavy_one(page: Page, url: str, owner: Person, file: Path) -> None:
+    """Every browser plays it, and its clip is played first all the same, until somebody wants the original."""
+    await page.goto(url)
+    await page.get_by_test_id("media-file").set_input_files(file)
+    await expect(page.get_by_test_id("media-item")).to_have_count(2)
+    async with asyncio.timeout(PATIENCE / 1000):
+        while not (heavy := (await owner.ask("GET", "/media"))["items"][0])["clip_url"]:
+            await asyncio.sleep(0.1)
+    assert heavy["heavy"]
+    await page.reload()
+    await page.get_by_test_id("media-item").first.get_by_role("button").click()
+    dialog = page.get_by_test_id("media-look")
+    await expect(dialog.get_by_test_id("film-said")).to_contain_text("The original is large; this is a small preview")
+    await expect(dialog.get_by_test_id("film")).to_have_attribute("data-clip", "true")
+
+    await dialog.get_by_role("button", name="Play the original").click()
+
+    await expect(dialog.get_by_test_id("film")).to_have_attribute("src", heavy["url"])
+    await expect(dialog.get_by_test_id("film-said")).to_have_count(0)
 
 
 async def advances(film: Locator) -> None:

@@ -63,7 +63,7 @@ describe("what a platform or an account has of its own", () => {
 
   test("there and back through the API nothing changes, and known parts keep their keys", () => {
     const mine = changed(changed(post, ["x"], 1, { text: "other end" }), [], 0, { pictures: [picture("p", "bread")] });
-    const out = { ...written(mine), variants: { x: { text: null, media: null, thread: [{ text: "other end", media: [] }] } }, media: [{ ...picture("p", "bread"), mime: "image/jpeg", url: "/m/p", seconds: 0, animated: false, fit: null, clip_url: null }], thread: [{ text: "second", media: [] }] };
+    const out = { ...written(mine), variants: { x: { text: null, media: null, thread: [{ text: "other end", media: [] }] } }, media: [{ ...picture("p", "bread"), mime: "image/jpeg", url: "/m/p", seconds: 0, animated: false, fit: null, clip_url: null, heavy: false }], thread: [{ text: "second", media: [] }] };
     const back = writingOf(out, mine);
     expect(written(back)).toEqual(written(mine));
     expect(back.parts.map(({ key }) => key)).toEqual(mine.parts.map(({ key }) => key));

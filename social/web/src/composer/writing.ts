@@ -3,7 +3,7 @@
 import type { AttachedIn, AttachedOut, PartIn, PostIn, PostOut, VariantIn } from "../wire/types";
 import { sameFit } from "./fitting/fit";
 
-export type Picture = Pick<AttachedOut, "id" | "alt" | "width" | "height" | "thumbnail_url"> & Partial<Pick<AttachedOut, "mime" | "url" | "seconds" | "animated" | "fit" | "clip_url">> & { placeholder?: string };
+export type Picture = Pick<AttachedOut, "id" | "alt" | "width" | "height" | "thumbnail_url"> & Partial<Pick<AttachedOut, "mime" | "url" | "seconds" | "animated" | "fit" | "clip_url" | "heavy">> & { placeholder?: string };
 
 /** One part of a thread; a post that is none has one. `key` tells parts of one list apart, whatever becomes of them. */
 export interface Part { key: number; text: string; pictures: readonly Picture[] }

@@ -7,8 +7,6 @@ import { line } from "../wire/live.svelte";
 /** What has a clip, or may have one soon. */
 export interface Clipped { id: string; clip_url?: string | null }
 
-const HEAVY = 100e6; // bytes, as the server counts them (social/media/playing.py)
-const WIDE = 1920; // pixels
 const NEAR = 0.5; // seconds by which a clip of the whole may be shorter
 
 class Clips {
@@ -47,11 +45,6 @@ export const clips = new Clips();
 /** How much of a film of so many seconds its clip shows, in whole seconds; undefined where that is all. */
 export function partOf(seconds: number, lasts: number | undefined): number | undefined {
   return lasts && seconds - lasts > NEAR ? Math.round(lasts) : undefined;
-}
-
-/** Whether it is better looked at as a clip, played or not. */
-export function isHeavy({ bytes = 0, width, height }: { bytes?: number; width: number; height: number }): boolean {
-  return bytes > HEAVY || Math.max(width, height) > WIDE;
 }
 
 /** Whether a video that is loaded can be seen: of some, browsers play nothing but the sound. */

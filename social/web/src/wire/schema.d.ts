@@ -1042,6 +1042,7 @@ export interface components {
             url: string;
             thumbnail_url: string;
             clip_url: string | null;
+            heavy: boolean;
         };
         /** AttemptOut */
         AttemptOut: {
@@ -1160,6 +1161,7 @@ export interface components {
             url: string;
             thumbnail_url: string;
             clip_url: string | null;
+            heavy: boolean;
             placeholder: string;
             /** Format: date-time */
             created_at: string;
