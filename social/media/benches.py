@@ -13,7 +13,7 @@ import structlog
 from social.errors import Invalid, Unavailable
 from social.files import Probe
 from social.media import probing
-from social.media.children import BUSY, ENVIRONMENT, ROOT, ended
+from social.media.children import BUSY, ENVIRONMENT, ROOT, check_not_killed, ended
 from social.media.kinds import Kind
 from social.media.outcomes import DISK_IS_FULL, Looked, Made, Unusable
 from social.media.scratch import NO_ROOM
@@ -36,7 +36,7 @@ class Benches:
         """Has the picture in `source` made ready into the two other files (of this machine, each at its beginning).
 
         Invalid, in words, for one that is broken, too big or too hard; Unavailable when the disk is full or the machine
-        has no time.
+        has no time or no memory.
         """
         async with self._free:
             began = time.monotonic()
@@ -44,6 +44,7 @@ class Benches:
             log.info("media.worked_on", kind=kind, seconds=round(time.monotonic() - began, 3), code=code)
         if code == DISK_IS_FULL:
             raise Unavailable(NO_ROOM, retry_after=60)
+        check_not_killed(code)
         if code != 0:
             log.error(
                 "media.workbench_broke", kind=kind, code=code, complaint=complaint[-2000:].decode(errors="replace")

@@ -22,6 +22,7 @@ from social.backing import Backing
 from social.backing.mongo import stored
 from social.errors import Invalid, NotFound, Unavailable, UnsupportedType
 from social.files import Probe
+from social.media.children import KILLED
 from social.media.keys import keys_known
 from social.moments import now
 from social.people.workspaces import OfWorkspace
@@ -30,6 +31,10 @@ log = structlog.get_logger()
 
 RENEWALS = 30  # in the time that a lease lasts
 NOT_MADE = "This file could not be converted: it was tried several times. Save it anew and try again."
+KILLED_AT_LAST = (
+    "This file could not be converted: it was tried several times, and the server ended the work, as it does where its "
+    "memory runs out. Save it smaller, or try again later."
+)
 
 State = Literal["wanted", "ready", "failed"]
 
@@ -200,8 +205,9 @@ async def _until_lost(one: ToMake, backing: Backing) -> None:
 
 
 async def _put_off(one: ToMake, away: Exception, backing: Backing) -> None:
-    log.warning(f"{one.noun}.put_off", **one.as_logged, error=type(away).__name__)
+    code = away.facts.get("code") if isinstance(away, Unavailable) else None
+    log.warning(f"{one.noun}.put_off", **one.as_logged, error=type(away).__name__, code=code)
     if one.tries >= one.tries_most:
-        await one.fail(NOT_MADE)
+        await one.fail(KILLED_AT_LAST if code == KILLED else NOT_MADE)
     else:
         await one.conclude({"next_at": backing.now() + one.again_after})

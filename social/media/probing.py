@@ -9,6 +9,7 @@ import asyncio
 import sys
 from asyncio.subprocess import DEVNULL, PIPE, Process
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import IO, TypeVar
 
 import msgspec
@@ -16,7 +17,7 @@ import structlog
 
 from social.errors import Invalid, Unavailable, UnsupportedType
 from social.files import Probe
-from social.media.children import BUSY, ENVIRONMENT, ROOT, ended
+from social.media.children import BUSY, ENVIRONMENT, ROOT, check_not_killed, ended
 from social.media.kinds import ENOUGH, TAKEN, VIDEOS_TAKEN, Kind, VideoKind, called, kind_of, video_kind_of
 from social.media.outcomes import Begun, Looked, Unusable
 from social.media.ranged import ANSWER, ASK
@@ -29,6 +30,7 @@ log = structlog.get_logger()
 
 PATIENCE = 45.0  # seconds for one file; it takes a tenth of one, and more where the bucket is slow
 BEGINNING_PATIENCE = 120.0  # seconds for as much of one as `BEGINNING_MOST`
+ENDING = 5.0  # seconds for one that has closed its pipes
 RANGE_MOST = 2**20  # bytes that are asked for at once
 ANSWER_MOST = 2**16
 TOO_HARD = "This file could not be read: it takes more work than is given to one. Save it anew or smaller."
@@ -36,7 +38,7 @@ TOO_HARD = "This file could not be read: it takes more work than is given to one
 
 async def probe(source: Source) -> Probe:
     """What the file is. UnsupportedType if it is none we take; Invalid, in words, if it is broken or too much;
-    Unavailable if the machine has no time for it now."""
+    Unavailable if the machine has no time or no memory for it now."""
     return (await _asked(source, None)).probe
 
 
@@ -81,7 +83,8 @@ async def _answer(
     program: str, words: Sequence[str], source: Source, patience: float, *, files: Sequence[int] = ()
 ) -> Looked | Begun:
     """What the program says of the source, having been fed what it asked for. Invalid for what it refuses, and where it
-    does not come to an answer; Unavailable where the machine, or the bucket, has no time for it."""
+    does not come to an answer; Unavailable where the machine, or the bucket, has no time for it, or the machine
+    no memory."""
     process = await asyncio.create_subprocess_exec(
         sys.executable,
         *("-m", f"social.media.{program}", *words),
@@ -100,8 +103,10 @@ async def _answer(
     except TimeoutError:
         log.warning("media.no_time", program=program, kind=words[0], bytes=source.size)
         raise Unavailable(BUSY, retry_after=60) from None
-    except (EOFError, ConnectionError):
-        said = None
+    except (EOFError, ConnectionError):  # it has ended, or is about to
+        with suppress(TimeoutError):
+            await asyncio.wait_for(process.wait(), ENDING)
+        check_not_killed(process.returncode)
     finally:
         await ended(process)
     if said is None:

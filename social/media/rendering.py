@@ -6,7 +6,6 @@ What is made is looked at like any file that comes in: a rendition that does not
 import asyncio
 import os
 import shutil
-import signal
 import sys
 import tempfile
 from asyncio.subprocess import DEVNULL, PIPE, Process
@@ -22,7 +21,8 @@ import structlog
 from social.errors import Invalid, Unavailable
 from social.files import Probe
 from social.media import boxes, filming
-from social.media.children import ENVIRONMENT, ROOT, ended
+from social.media.children import ENVIRONMENT, ROOT, check_not_killed, ended
+from social.media.confined import OUT_OF_TIME
 from social.media.fit_videos import clock
 from social.media.outcomes import Unusable
 from social.media.plans import Film, Loop, Picture, Plan, Trim, Wrap
@@ -51,7 +51,7 @@ async def rendered(plan: Plan, probe: Probe, source: IO[bytes], target: IO[bytes
     """Makes what the plan says of `source` into `target`, both files of this machine, and answers what that is.
 
     Invalid, in words, if that cannot be or takes too much work; Unavailable if the disk has no room, or the machine no
-    time. Ends its children when it is cancelled.
+    time or no memory. Ends its children when it is cancelled.
     """
     await asyncio.to_thread(check_room, room_needed(plan, probe))
     if plan.step(Picture) is not None:
@@ -96,6 +96,7 @@ async def _picture(plan: Plan, source: IO[bytes], target: IO[bytes]) -> None:
                 said, _ = await process.communicate(msgspec.json.encode(plan))
         except TimeoutError:
             raise Unavailable(BUSY, retry_after=60) from None
+    check_not_killed(process.returncode)
     if process.returncode != 0:
         log.error("media.redraw_broke", code=process.returncode)
         raise Invalid(TOO_HARD, code="too-hard")
@@ -170,7 +171,8 @@ async def _run(
         log.warning(
             "media.ffmpeg_failed", code=process.returncode, complaint=complaint[-2000:].decode(errors="replace")
         )
-    if process.returncode == -signal.SIGKILL:  # what it may work, or what memory there is, was used up
+    check_not_killed(process.returncode)
+    if process.returncode == -OUT_OF_TIME:
         raise Invalid(TOO_HARD, code="too-hard")
     return process.returncode == 0
 

@@ -27,6 +27,7 @@ from social.media.probing import begin, probe
 from social.media.sources import OnDisk
 from social.people.roles import Caller
 from tests.media import films
+from tests.media.children import memory_runs_out
 from tests.media.films import film
 from tests.media.test_poison import came_in
 from tests.media.test_probing import Counted
@@ -279,6 +280,22 @@ async def test_a_clip_that_cannot_be_made_is_absent_and_the_log_says_why(
     assert "clip.failed" in capsys.readouterr().out
     assert await Clip.take(backing) is None, "and it is not tried again and again"
     assert await Media.found(caller, str(media.id))
+
+
+async def test_a_clip_whose_work_the_system_ends_is_made_at_the_next_try(
+    phone: Path, comes_in: ComesIn, caller: Caller, backing: Backing
+) -> None:
+    media = await comes_in(phone)
+    killing = asyncio.create_task(memory_runs_out("ffmpeg"))
+
+    assert await clip_of(media, caller, backing) is None
+    await killing
+
+    past = {"next_at": backing.now() - timedelta(seconds=1)}
+    await Clip.get_pymongo_collection().update_one(
+        {"workspace_id": caller.workspace_id, "state": "wanted"}, {"$set": past}
+    )
+    assert await clip_of(media, caller, backing) is not None
 
 
 async def test_of_a_video_whose_file_is_gone_nothing_is_made_and_the_next_with_its_content_is_wanted(

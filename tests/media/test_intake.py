@@ -14,7 +14,7 @@ from PIL import Image
 
 from social.backing import Backing
 from social.backing.bucket import Bucket
-from social.errors import Invalid, Refused, TooLarge, Unavailable, UnsupportedType
+from social.errors import Invalid, TooLarge, Unavailable, UnsupportedType
 from social.media import arriving, intake
 from social.media.arriving import Stopped
 from social.media.benches import Benches
@@ -23,6 +23,7 @@ from social.media.intake import MOST, take
 from social.people.roles import Caller
 from tests.media import awkward
 from tests.media.awkward import quarters, read, tells
+from tests.media.children import at_work, memory_runs_out
 from tests.media.conftest import Take
 
 Stored = Callable[[str], Awaitable[bytes]]
@@ -477,13 +478,8 @@ async def test_two_pictures_at_once_are_worked_on_by_processes_that_know_no_secr
 
 
 async def test_a_workbench_that_is_killed_takes_only_its_picture_with_it(taken: Take, left: Left) -> None:
-    async def kill() -> None:
-        while not (found := workbenches()):
-            await asyncio.sleep(0.005)
-        found[0].kill()
-
-    killing = asyncio.create_task(kill())
-    with pytest.raises(Refused, match="more work than is given"):
+    killing = asyncio.create_task(memory_runs_out("social.media.workbench"))
+    with pytest.raises(Unavailable, match="memory runs out"):
         await taken(awkward.png(awkward.noise(1500, 1500)))
     await killing
 
@@ -506,14 +502,7 @@ async def test_work_that_is_no_longer_wanted_ends(taken: Take, left: Left) -> No
 
 def workbenches() -> list[psutil.Process]:
     """The child processes that are at work now."""
-    return [each for each in psutil.Process().children() if "social.media.workbench" in command(each)]
-
-
-def command(process: psutil.Process) -> list[str]:
-    try:
-        return process.cmdline()
-    except psutil.Error:
-        return []
+    return at_work("social.media.workbench")
 
 
 def environment(process: psutil.Process) -> dict[str, str]:

@@ -20,6 +20,7 @@ from social.media import probing
 from social.media.probing import look, probe
 from social.media.sources import InBucket, OnDisk
 from tests.media import awkward, films
+from tests.media.children import memory_runs_out
 from tests.media.films import film
 
 Films = Callable[..., Path]
@@ -266,6 +267,13 @@ def _overwritten(plain: Path) -> bytes:
     start = file.index(b"mdat") + 4
     file[start : file.index(b"moov") - 4] = bytes(file.index(b"moov") - 4 - start)
     return bytes(file)
+
+
+async def test_a_look_that_the_system_ends_for_want_of_memory_is_no_fault_of_the_file(plain: Path) -> None:
+    killing = asyncio.create_task(memory_runs_out("social.media.film_prober"))
+    with pytest.raises(Unavailable, match="memory runs out"):
+        await told(plain)
+    await killing
 
 
 @pytest.mark.parametrize("name", POISONED)

@@ -24,6 +24,7 @@ from social.media.probing import probe
 from social.media.rendering import rendered
 from social.media.sources import OnDisk
 from tests.media import awkward, films
+from tests.media.children import memory_runs_out
 from tests.media.films import film
 from tests.media.test_fit import KINDS, kind
 
@@ -401,6 +402,28 @@ async def test_a_machine_without_time_is_no_fault_of_the_file(
     monkeypatch.setattr(rendering, "PICTURE_PATIENCE", 0.05)
     monkeypatch.setattr(rendering, "PATIENCE_PER_WORK", 0.0001)
     with nameless(content) as source, nameless() as target, pytest.raises(Unavailable, match="tried again later"):
+        await rendered(plan, facts, source, target, lambda done: None)
+
+
+@pytest.mark.parametrize(("kind", "program"), [("picture", "social.media.redraw"), ("video", "ffmpeg")])
+async def test_a_conversion_that_the_system_ends_for_want_of_memory_is_no_fault_of_the_file(
+    kind: str, program: str, folder: Path
+) -> None:
+    content = awkward.png() if kind == "picture" else film(folder / "ended.mp4", video="-c:v mpeg4").read_bytes()
+    plan, facts = await plan_of(content, "instagram" if kind == "picture" else "x", kind)
+    killing = asyncio.create_task(memory_runs_out(program))
+    with nameless(content) as source, nameless() as target, pytest.raises(Unavailable, match="memory runs out"):
+        await rendered(plan, facts, source, target, lambda done: None)
+    await killing
+
+
+async def test_a_file_that_takes_more_memory_than_is_given_to_one_is_refused_in_words(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    content = film(folder / "much.mp4", size=(1920, 1080), seconds=1, video="-c:v mpeg4 -q:v 3").read_bytes()
+    plan, facts = await plan_of(content, "x", "video")
+    monkeypatch.setattr(rendering, "MEMORY", 300 * 2**20)
+    with nameless(content) as source, nameless() as target, pytest.raises(Invalid, match="more work than is given"):
         await rendered(plan, facts, source, target, lambda done: None)
 
 

@@ -20,6 +20,7 @@ from social.media.plans import Converts
 from social.media.renditions import Rendition, Wanted, make_wanted
 from social.people.roles import Caller
 from tests.media import awkward
+from tests.media.children import memory_runs_out
 from tests.media.conftest import Take
 from tests.media.test_fit import KINDS, kind
 
@@ -156,6 +157,29 @@ async def test_one_that_kills_its_makers_is_given_up(rendition: Rendition, backi
     await make_wanted(backing)
 
     assert (await known(rendition)).state == "failed"
+
+
+async def test_one_whose_work_the_system_ends_is_tried_again_and_given_up_after_its_tries_in_words_that_say_so(
+    media: Media, rendition: Rendition, backing: Backing
+) -> None:
+    for tries in range(1, Rendition.tries_most + 1):
+        killing = asyncio.create_task(memory_runs_out("social.media.redraw"))
+        await make_wanted(backing)
+        await killing
+        put_off = await known(rendition)
+        assert (put_off.tries, put_off.token) == (tries, None)
+        if tries < Rendition.tries_most:
+            assert (put_off.state, put_off.sentence) == ("wanted", "")
+            assert put_off.next_at is not None
+            assert put_off.next_at > backing.now()
+            await due(rendition, backing)
+
+    assert (put_off.state, put_off.next_at) == ("failed", None)
+    assert "tried several times, and the server ended the work" in put_off.sentence
+
+    await want(media, backing)
+    await make_wanted(backing)
+    assert (await known(rendition)).state == "ready"
 
 
 async def test_a_disk_without_room_puts_it_off_and_a_bad_file_ends_it(
