@@ -33,7 +33,7 @@ class Unclipped(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Clip(ToMake):
-    """The clip of all videos of a workspace with one content. Whoever has wanted one the longest is the first."""
+    """The clip of all videos of a workspace with one content. What has been wanted the longest is the first."""
 
     noun: ClassVar[str] = "clip"
     lease: ClassVar[timedelta] = 2 * PATIENCE

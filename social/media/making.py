@@ -1,4 +1,4 @@
-"""What is made of files while nobody waits: wanted, taken under a lease, tried so many times, and concluded.
+"""What is made of files in the background: wanted, taken under a lease, tried so many times, and concluded.
 
 Whoever has a hand free makes it, and renews the lease meanwhile; one that dies leaves it to run out, and another begins
 anew. What nobody needs any more, or another has in hand, does not bear our token: whoever makes it stops.
@@ -135,7 +135,7 @@ Finish = Callable[[Kind, Made, Backing], Awaitable[None]]  # writes down that it
 async def make_all(
     kind: type[Kind], make: Make[Kind, Made], finish: Finish[Kind, Made], hand: asyncio.Semaphore, backing: Backing
 ) -> None:
-    """Makes what is wanted of a kind, one at a time in this process for `hand` is one, until nothing is.
+    """Makes what is wanted of a kind until nothing is, one at a time in this process, which has one `hand` for it.
 
     `make` may raise Invalid or UnsupportedType for what is wrong with the file, NotFound where it is gone, and
     Unavailable or OSError for what may be better later. It is cancelled where nobody needs what it makes. Safe to run
