@@ -123,8 +123,7 @@ async def admit(publications: Sequence[Sendable], backing: Backing) -> dict[Any,
         one = publications[place]
         until = to_the_ms(present + timedelta(milliseconds=refusal.wait + 1))
         if refusal.window is None:
-            title, trial = PLATFORMS[one.platform].title, f"{until:%H:%M} UTC"
-            text = f"{title} has trouble. One post is tried at about {trial}, then the rest."
+            text = f"{PLATFORMS[one.platform].title} has trouble. One post is tried first, then the rest."
             refused[one.id] = RetryLater(text, until=until, answered=False, code="breaker")
         else:
             refused[one.id] = QuotaSpent(_words(refusal.window, one, backing), until=until, code=QUOTA)

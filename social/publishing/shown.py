@@ -97,7 +97,7 @@ def shown(
         parts_online=publication.progress.online,
         part_urls=[each.url for each in publication.receipts],
         notes=list(receipt.notes) if receipt else [],
-        excerpt=publication.content.text[:EXCERPT],
+        excerpt=_excerpt(publication.content.text),
         in_doubt=publication.ambiguous,
         renditions=sorted(publication.content.renditions),
         thumbnail_url=thumbnail_url,
@@ -122,6 +122,11 @@ def row(publication: Facts) -> Announcement:
         rev=publication.rev,
         data=data,
     )
+
+
+def _excerpt(text: str) -> str:
+    """The beginning, which says that it is only that."""
+    return text if len(text) <= EXCERPT else f"{text[: EXCERPT - 1].rstrip()}…"
 
 
 def _armed_at(publication: Facts) -> datetime | None:
