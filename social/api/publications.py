@@ -116,11 +116,13 @@ class PublicationController(Controller):
         since: FromQuery[datetime | None] = None,
         until: FromQuery[datetime | None] = None,
         states: Annotated[list[State] | None, QueryParameter(name="state")] = None,
+        on_hold: FromQuery[bool | None] = None,
         newest_first: FromQuery[bool] = False,
         cursor: FromQuery[str | None] = None,
         limit: FromQuery[Annotated[int, Meta(ge=1, le=100)]] = 50,
     ) -> Page[PublicationOut]:
-        """Due at `since` or later and before `until`, in one of the states; earliest first unless asked otherwise."""
+        """Due at `since` or later and before `until`, in one of the states; earliest first unless asked otherwise.
+        `on_hold`: of what is held only what a hold keeps back, or only the rest."""
         for name, moment in (("since", since), ("until", until)):
             if moment is not None and moment.tzinfo is None:
                 raise Invalid(
@@ -129,6 +131,7 @@ class PublicationController(Controller):
         found = await Publication.page(
             caller,
             states=states,
+            on_hold=on_hold,
             since=since,
             until=until,
             after=after_due(cursor),

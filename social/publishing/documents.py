@@ -23,7 +23,7 @@ from social.people.roles import Caller
 from social.people.workspaces import OfWorkspace
 from social.platforms.contract import Content, Prepared, Realm, Receipt
 from social.publishing.facts import FREE, Facts, Json, Refusal, Work
-from social.publishing.states import AHEAD, CHANGEABLE, ENDED_BADLY, FINAL, OPEN, TAKEN, Reason, State
+from social.publishing.states import AHEAD, CHANGEABLE, ENDED_BADLY, FINAL, ON_HOLD, OPEN, TAKEN, Reason, State
 
 SHOWN = ("content.media.rendition", "content.thread.media.rendition")  # where the renditions of a publication stand
 FAR = 20  # times as many as are taken are read, so that one account with many does not hide the others
@@ -207,17 +207,22 @@ class Publication(Facts, OfWorkspace):
         caller: Caller,
         *,
         states: Sequence[State] | None,
+        on_hold: bool | None = None,
         since: datetime | None,
         until: datetime | None,
         after: tuple[datetime, PydanticObjectId] | None,
         newest_first: bool,
         limit: int,
     ) -> list["Publication"]:
-        """The caller's publications by due time, `since` <= due < `until`, at most `limit`, following `after`."""
+        """The caller's publications by due time, `since` <= due < `until`, at most `limit`, following `after`; of what
+        is held only what a hold keeps back (`on_hold`), or only the rest (False), or all of it (None)."""
         filters: list[Json] = []
         if states:
             held_by = next((each for each in (OPEN, ENDED_BADLY) if set(states) <= set(each)), states)
             filters.append(in_states(states, held_by))
+        if on_hold is not None:
+            code = ON_HOLD if on_hold else {"$ne": ON_HOLD}
+            filters.append({"$or": [{"state": {"$ne": State.HELD}}, {"reason.code": code}]})
         if since is not None:
             filters.append({"due_at": {"$gte": since}})
         if until is not None:

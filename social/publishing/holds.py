@@ -31,11 +31,10 @@ from social.publishing.documents import Publication, in_states
 from social.publishing.facts import EPOCH, Json
 from social.publishing.keeping import TOGETHER, keep_back, let_go, tell
 from social.publishing.lanes import Lane
-from social.publishing.states import OPEN, PARTLY, TAKEN, Reason, State
+from social.publishing.states import ON_HOLD, OPEN, PARTLY, TAKEN, Reason, State
 
 log = structlog.get_logger()
 Scope = Literal["workspace", "platform", "account"]
-CODE = "hold"  # of the reason of what is held so
 HELD: Json = {"holds": {"$gt": FIRST_ID}, "holds.0": {"$exists": True}}  # of a lane; both are what its index wants
 LOOK = 0.05  # seconds between two looks whether what was going out has gone
 LATE = "Its time passed while everything was held. Send it now, or cancel it."
@@ -233,7 +232,7 @@ async def _mark(accounts: Sequence[ObjectId], hold_id: ObjectId) -> None:
 
 async def _keep(accounts: Sequence[ObjectId], backing: Backing) -> int:
     """Holds everything on these accounts that is not being sent. How many they are."""
-    reason = Reason(code=CODE, text="Everything here is held. It goes on when the hold is ended.")
+    reason = Reason(code=ON_HOLD, text="Everything here is held. It goes on when the hold is ended.")
     return await keep_back(accounts, reason, backing)
 
 
@@ -288,7 +287,7 @@ async def _let_go(accounts: Sequence[ObjectId], backing: Backing) -> Resumed:
             {"_id": {"$in": list(accounts)}, "state": {"$ne": "connected"}}, {"_id": 1}
         )
     }
-    counts = await let_go(accounts, CODE, lambda each: _after(each, lost, backing), backing)
+    counts = await let_go(accounts, ON_HOLD, lambda each: _after(each, lost, backing), backing)
     return Resumed(**counts)
 
 

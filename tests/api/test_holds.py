@@ -23,6 +23,23 @@ async def test_everything_is_held_in_one_call_and_goes_on_with_another(person: P
     assert [each["state"] for each in (await person.ask("GET", "/publications"))["items"]] == ["planned"]
 
 
+async def test_what_a_hold_keeps_back_is_told_apart_from_what_is_held_for_another_reason(
+    person: Person, sandbox: Sandbox
+) -> None:
+    ada, grace = await person.connect(sandbox, "ada"), await person.connect(sandbox, "grace")
+    await person.plan(await person.write("later", ada["id"]), at="2031-01-01T00:00:00Z")
+    await person.plan(await person.write("lost", grace["id"]), at="2031-01-02T00:00:00Z")
+    await person.ask("DELETE", f"/accounts/{grace['id']}")
+    await person.ask("POST", "/holds", json={"scope": "account", "account_id": ada["id"]})
+
+    found = {}
+    for query in ("", "&on_hold=true", "&on_hold=false"):
+        page = await person.ask("GET", f"/publications?state=held&state=planned{query}")
+        found[query] = [each["reason"]["code"] for each in page["items"]]
+
+    assert found == {"": ["hold", "disconnected"], "&on_hold=true": ["hold"], "&on_hold=false": ["disconnected"]}
+
+
 async def test_a_hold_that_cannot_be_is_told_so(person: Person) -> None:
     await person.ask("POST", "/holds", json={})
 

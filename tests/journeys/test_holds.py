@@ -24,12 +24,15 @@ async def test_everything_is_held_and_goes_on(
     await expect(page.get_by_test_id("hold")).to_be_visible()
     passed = await owner.plan(await owner.write("passed", account["id"]), now=True)
     await owner.until(passed, "held")
-    await page.get_by_test_id("tab-attention").click()
-    await expect(page.locator("#list li")).to_have_count(2)
+    await expect(page.locator("#list li[data-state=held]")).to_have_count(2)
     await look(page, f"held-{device.name}")
+    await page.get_by_test_id("tab-attention").click()
+    await expect(page.get_by_text("All is well")).to_be_visible()  # the hold needs somebody, and says so itself
     await page.get_by_test_id("resume").click()
+    await expect(page.get_by_test_id("resume-sure")).to_contain_text("Everything is held")
     await page.get_by_test_id("resume-sure-yes").click()
     await expect(page.get_by_test_id("hold")).to_have_count(0)
+    await expect(page.locator("#list li[data-state=held]")).to_have_count(1)
     await look(page, f"resumed-{device.name}")
 
     ahead, asking = [(await owner.ask("GET", f"/posts/{post['id']}"))["publications"][0] for post in (later, passed)]

@@ -66,7 +66,12 @@ async def it_waits_for_its_time(page: Page, post: Json, name: str) -> None:
     reason = page.get_by_test_id("details").get_by_test_id("reason")
     await expect(reason).to_contain_text("It waits for its time.")
     await expect(reason.get_by_test_id("expected")).to_contain_text("2031")
+    await expect(page.get_by_test_id("details-when")).to_contain_text("2031")
     await look(page, f"why-planned-{name}")
+    await page.get_by_test_id("details-menu").click()
+    for action in ("edit", "move", "duplicate", "cancel"):
+        await expect(page.get_by_test_id("details").get_by_test_id(f"action-{action}")).to_be_visible()
+    await page.keyboard.press("Escape")
     await page.keyboard.press("Escape")
 
 

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { byDay, byPost } from "../src/calendar/days";
 import { sayLate, sayMinutes } from "../src/clock/lateness";
-import { sayDay, sayDistance, sayDuration, sayLateness } from "../src/clock/saying";
+import { sayDay, sayDistance, sayDuration, sayLateness, sayNear } from "../src/clock/saying";
 import { daysBetween, daysToMonday, instantOf, isKnown, offsetName, onDay, wallAt, withSeconds } from "../src/clock/zones";
 import { firstProposal } from "../src/composer/proposals";
 
@@ -97,6 +97,13 @@ describe("durations in words", () => {
 
   test.each([[38, "on time, 38 ms"], [0, "on time, 0 ms"], [999, "on time, 999 ms"], [4_200, "4.2 s late"], [180_000, "3 min late"]])("%i ms late: %s", (ms, said) => {
     expect(sayLateness(ms)).toBe(said);
+  });
+
+  test("within a sentence the near days have names", () => {
+    const near = (instant: string) => sayNear(at(instant), "Europe/Berlin", now);
+    expect(near("2026-11-22T21:00:00Z")).toMatch(/^today, 1?[02]/);
+    expect(near("2026-11-22T23:30:00Z")).toMatch(/^tomorrow, (00|12):30/);
+    expect(near("2026-11-24T07:00:00Z")).toMatch(/24/);
   });
 
   test("a short one has milliseconds", () => expect(sayDuration(240)).toBe("240 ms"));

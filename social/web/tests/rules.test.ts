@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { actionsFor, LOOKS, STATES, tabOf } from "../src/calendar/states";
+import { actionsFor, LOOKS, lookOf, mayBeOut, STATES, tabOf } from "../src/calendar/states";
 import { routeOf } from "../src/frame/routes";
 import { strengthOf } from "../src/people/strength";
 import { pause } from "../src/wire/live.svelte";
@@ -12,8 +12,22 @@ describe("what can be done about a publication", () => {
   const actions = (state: PublicationState, in_doubt = false, code?: string) => actionsFor({ state, in_doubt, reason: code ? { code, text: "" } : null });
 
   test("every state has its list, once", () => {
-    expect(Object.values(STATES).flat().sort()).toEqual([...EVERY].sort());
-    expect(tabOf("unconfirmed")).toBe("planned");
+    for (const state of EVERY) expect(STATES[tabOf({ state, reason: null })]).toContain(state);
+    expect([...Object.values(STATES).flat()].sort()).toEqual([...EVERY, "held"].sort());
+    expect(tabOf({ state: "unconfirmed", reason: null })).toBe("planned");
+  });
+
+  test("what a hold keeps back is still planned, and does not look like what needs somebody", () => {
+    const held = (code: string) => ({ state: "held" as const, reason: { code, text: "" } });
+    expect(["hold", "late", "disconnected"].map((code) => tabOf(held(code)))).toEqual(["planned", "attention", "attention"]);
+    expect(lookOf(held("hold"))).not.toEqual(lookOf(held("late")));
+    expect(actions("held", false, "hold")).toEqual(["edit", "move", "duplicate", "cancel"]);
+  });
+
+  test("only what was sent and not refused may be out", () => {
+    const out = (state: PublicationState, parts_online = 0, in_doubt = false) => mayBeOut({ state, parts_online, in_doubt });
+    expect(EVERY.filter((state) => out(state)).sort()).toEqual(["online", "processing", "sending", "unconfirmed"]);
+    expect([out("held", 1), out("held", 0, true), out("waiting", 0), out("failed")]).toEqual([true, true, false, false]);
   });
 
   test("what is going out or online cannot be changed, moved or cancelled", () => {

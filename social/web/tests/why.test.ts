@@ -34,6 +34,11 @@ describe("why a publication waits", () => {
     expect(said("held", why("disconnected", null, "Connect it."))).toEqual({ text: "Connect it.", next: null, kind: "hard" });
   });
 
+  test("what a hold keeps back says so where there is room: the hold is said above it", () => {
+    const reason = { code: "hold", text: "Everything here is held.", until: null };
+    expect(whyOf({ state: "held", reason, why: null }, NOW)).toEqual({ text: "Everything here is held.", next: null, kind: "quiet" });
+  });
+
   test("what goes out at this moment says so before anything is told of it", () => {
     expect(said("sending")).toMatchObject({ kind: "quiet", next: null });
   });

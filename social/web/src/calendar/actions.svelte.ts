@@ -11,7 +11,7 @@ import { posts, publications as calls } from "../wire/calls";
 import type { PublicationOut, WhenIn } from "../wire/types";
 import { w } from "../words";
 import { publications } from "./publications.svelte";
-import { isPartly, type Action } from "./states";
+import { isLate, isPartly, type Action } from "./states";
 
 export class Actions {
   /** The dialog that is open. */
@@ -21,13 +21,16 @@ export class Actions {
   constructor(
     readonly of: () => PublicationOut,
     readonly keep: (id: string) => void,
+    /** It is no more: whoever shows it alone shows nothing then. */
+    readonly gone: () => void = () => {},
   ) {}
 
-  choices(offered: Action[]): Choice[] {
+  /** `details`: whether the details are among them, which they lead to. */
+  choices(offered: Action[], details = true): Choice[] {
     const publication = this.of();
     const { id, post_id } = publication;
     const all: Record<Action, Choice[]> = {
-      again: [{ label: isPartly(publication) ? w.calendar.rest : w.calendar.again, icon: "again", act: () => void this.again(), testid: "action-again" }],
+      again: [{ label: this.againLabel, icon: "again", act: () => void this.again(), testid: "action-again" }],
       settle: [
         { label: w.calendar.isThere, icon: "check", act: () => (this.asking = "there") },
         { label: w.calendar.notThere, icon: "again", act: () => (this.asking = "absent") },
@@ -40,17 +43,26 @@ export class Actions {
       cancel: [{ label: w.calendar.cancel, icon: "cancelled", act: () => (this.asking = "cancel"), danger: true, testid: "action-cancel" }],
       remove: [{ label: w.calendar.remove, icon: "trash", act: () => (this.asking = "remove"), danger: true, testid: "action-remove" }],
     };
-    const details: Choice = { label: w.calendar.details, icon: "info", act: () => router.go(`/?show=${id}`) };
     const found = offered.flatMap((action) => all[action]);
+    if (!details) return found;
+    const more: Choice = { label: w.calendar.details, icon: "info", act: () => router.go(`/?show=${id}`) };
     const dangerous = found.findIndex(({ danger }) => danger);
-    return dangerous < 0 ? [...found, details] : [...found.slice(0, dangerous), details, ...found.slice(dangerous)];
+    return dangerous < 0 ? [...found, more] : [...found.slice(0, dangerous), more, ...found.slice(dangerous)];
+  }
+
+  /** What "again" is called: what was never tried is not tried again. */
+  get againLabel(): string {
+    const publication = this.of();
+    if (isPartly(publication)) return w.calendar.rest;
+    return this.#wasTooLate ? w.late.sendNow : w.calendar.again;
   }
 
   async again(): Promise<void> {
+    const said = this.#wasTooLate ? w.plan.sending : w.calendar.trying;
     this.busy = true;
     try {
       this.#took(await calls.again(this.of().id));
-      toasts.say(w.calendar.trying, { kind: "info" });
+      toasts.say(said, { kind: "info" });
     } catch (error) {
       toasts.say(sayError(error), { kind: "bad" });
     } finally {
@@ -91,11 +103,17 @@ export class Actions {
     const { post_id } = this.of();
     await posts.remove(post_id, (await posts.read(post_id)).revision);
     toasts.say(w.compose.discarded);
+    this.gone();
   }
 
   async settle(wentOut: boolean, url: string): Promise<void> {
     this.#took(await calls.settle(this.of().id, wentOut, url.trim() || undefined));
     toasts.say(wentOut ? w.calendar.confirmedThere : w.calendar.trying);
+  }
+
+  get #wasTooLate(): boolean {
+    const publication = this.of();
+    return isLate(publication) || publication.state === "missed";
   }
 
   #took(news: PublicationOut): void {

@@ -59,7 +59,7 @@ class Publications {
     const { edge } = this.lists[tab];
     const sign = NEWEST_FIRST[tab] ? -1 : 1;
     return [...this.#all.values()]
-      .filter((each) => kept.has(each.id) || (tabOf(each.state) === tab && (edge === undefined || sign * (Date.parse(each.due_at) - edge) <= 0)))
+      .filter((each) => kept.has(each.id) || (tabOf(each) === tab && (edge === undefined || sign * (Date.parse(each.due_at) - edge) <= 0)))
       .sort((a, b) => sign * (Date.parse(a.due_at) - Date.parse(b.due_at)) || a.id.localeCompare(b.id));
   }
 
@@ -123,7 +123,7 @@ class Publications {
 
   async #readPage(tab: Tab, cursor: string | null): Promise<void> {
     await this.#attempt(tab, async () => {
-      const page = await calls.page(STATES[tab], NEWEST_FIRST[tab], cursor);
+      const page = await calls.page(STATES[tab], NEWEST_FIRST[tab], cursor, tab === "planned");
       if (!cursor) this.#clear(tab);
       for (const each of page.items) this.take(each);
       // Beyond what was read, news of later ones would look as if nothing came in between.
@@ -144,12 +144,12 @@ class Publications {
   }
 
   #clear(tab: Tab): void {
-    for (const each of [...this.#all.values()]) if (tabOf(each.state) === tab) this.#all.delete(each.id);
+    for (const each of [...this.#all.values()]) if (tabOf(each) === tab) this.#all.delete(each.id);
   }
 
   #count(tab: Tab): number {
     let n = 0;
-    for (const each of this.#all.values()) if (tabOf(each.state) === tab) n += 1;
+    for (const each of this.#all.values()) if (tabOf(each) === tab) n += 1;
     return n;
   }
 

@@ -6,8 +6,9 @@ import type { PublicationOut, PublicationState } from "../wire/types";
 export type Tab = "planned" | "sent" | "attention";
 export const TABS: readonly Tab[] = ["planned", "sent", "attention"];
 
+/** What is read for each list. What is held is in two: what a hold keeps back is planned as before. */
 export const STATES: Record<Tab, readonly PublicationState[]> = {
-  planned: ["planned", "preparing", "prepared", "queued", "sending", "processing", "waiting", "unconfirmed"],
+  planned: ["planned", "preparing", "prepared", "queued", "sending", "processing", "waiting", "unconfirmed", "held"],
   sent: ["online", "cancelled"],
   attention: ["held", "failed", "missed"],
 };
@@ -15,13 +16,22 @@ export const STATES: Record<Tab, readonly PublicationState[]> = {
 /** What is planned is read from now on, everything else from now back. */
 export const NEWEST_FIRST: Record<Tab, boolean> = { planned: false, sent: true, attention: true };
 
-export function tabOf(state: PublicationState): Tab {
+/** Whether a hold keeps it back. The hold is said above all lists, and what it keeps back needs nobody by itself. */
+export function isOnHold({ state, reason }: Pick<PublicationOut, "state" | "reason">): boolean {
+  return state === "held" && reason?.code === "hold";
+}
+
+export function tabOf(publication: Pick<PublicationOut, "state" | "reason">): Tab {
+  const { state } = publication;
+  if (state === "held") return isOnHold(publication) ? "planned" : "attention";
   return TABS.find((tab) => STATES[tab].includes(state)) ?? "attention";
 }
 
 export type Kind = "accent" | "busy" | "good" | "wait" | "bad" | "quiet";
 
-export const LOOKS: Record<PublicationState, { icon: IconName; kind: Kind; turning?: true }> = {
+interface Look { icon: IconName; kind: Kind; turning?: true }
+
+export const LOOKS: Record<PublicationState, Look> = {
   planned: { icon: "clock", kind: "accent" },
   preparing: { icon: "spinner", kind: "busy", turning: true },
   prepared: { icon: "check", kind: "accent" },
@@ -37,6 +47,10 @@ export const LOOKS: Record<PublicationState, { icon: IconName; kind: Kind; turni
   missed: { icon: "missed", kind: "bad" },
 };
 
+export function lookOf(publication: Pick<PublicationOut, "state" | "reason">): Look {
+  return isOnHold(publication) ? { icon: "pause", kind: "wait" } : LOOKS[publication.state];
+}
+
 export type Action = "edit" | "move" | "cancel" | "again" | "settle" | "reconnect" | "leave" | "duplicate" | "remove";
 
 const CHANGEABLE: readonly PublicationState[] = ["planned", "preparing", "prepared", "queued", "waiting", "held"];
@@ -45,6 +59,15 @@ const ENDED: readonly PublicationState[] = ["failed", "cancelled", "missed"];
 /** Whether a thread has begun to be online and is not all of it: it goes on or stays as it is, and cannot be changed. */
 export function isPartly({ state, parts_online }: { state: PublicationState; parts_online?: number }): boolean {
   return state !== "online" && (parts_online ?? 0) > 0;
+}
+
+/** Whether it is public, in part at least, or may be: it was sent, and nothing has said since that it did not go out. */
+export function mayBeOut({ state, in_doubt, parts_online }: Pick<PublicationOut, "state" | "in_doubt" | "parts_online">): boolean {
+  return ["sending", "processing", "unconfirmed", "online"].includes(state) || in_doubt || parts_online > 0;
+}
+
+export function isEnded({ state }: Pick<PublicationOut, "state">): boolean {
+  return ENDED.includes(state);
 }
 
 /** Whether it could not go out in time, and a person says now whether it is to go out all the same. */
@@ -58,7 +81,7 @@ export function actionsFor(publication: Pick<PublicationOut, "state" | "in_doubt
   const found: Action[] = [];
   if (state === "held" && in_doubt) found.push("settle");
   else if (state === "held" && reason?.code === "disconnected") found.push("reconnect");
-  else if (state === "held" && reason?.code === "hold") found.length = 0; // it goes on when the hold is ended
+  else if (isOnHold(publication)) found.length = 0; // it goes on when the hold is ended
   else if (state === "waiting" || state === "held" || ENDED.includes(state)) found.push("again");
   if (isPartly(publication)) return [...found, ...(state === "held" && !in_doubt ? (["leave"] as const) : []), "duplicate"];
   if (CHANGEABLE.includes(state) || ENDED.includes(state)) found.push("edit");

@@ -3,6 +3,7 @@
 import { toMs } from "../clock/saying";
 import type { PublicationOut, PublicationState } from "../wire/types";
 import { w } from "../words";
+import { isOnHold } from "./states";
 
 export interface Said {
   text: string;
@@ -22,7 +23,7 @@ export function whyOf({ state, reason, why }: Pick<PublicationOut, "state" | "re
   if (ENDED_WELL.has(state)) return null;
   if (HARD.has(state)) {
     const text = reason?.text ?? why?.text ?? (state === "missed" ? w.calendar.missedText : w.calendar.heldText);
-    return { text, next: null, kind: "hard" };
+    return { text, next: null, kind: isOnHold({ state, reason }) ? "quiet" : "hard" };
   }
   if (state === "sending") return { text: w.calendar.sendingText, next: null, kind: "quiet" };
   if (!why) return { text: w.calendar.anyMoment, next: null, kind: "quiet" };

@@ -47,6 +47,12 @@ export function sayWhen(instant: Instant, zone: string, now: number): string {
   return w.time.dateTime(sayDate(instant, zone, now), sayTime(instant, zone));
 }
 
+/** "today, 09:30", "tomorrow, 09:30", and then as `sayWhen`: within a sentence. */
+export function sayNear(instant: Instant, zone: string, now: number): string {
+  const day = { 0: w.time.today, 1: w.time.tomorrow }[daysBetween(wallAt(now, zone), wallAt(toMs(instant), zone))];
+  return day ? w.time.dateTime(day, sayTime(instant, zone)) : sayWhen(instant, zone, now);
+}
+
 /** "Mon 23 Nov". */
 export function sayDate(instant: Instant, zone: string, now: number): string {
   const at = toMs(instant);

@@ -120,8 +120,9 @@ async function inLots<T>(ids: string[], ask: (ids: string[]) => Promise<T[]>): P
 }
 
 export const publications = {
-  page: (states: readonly PublicationState[], newest_first: boolean, cursor: string | null) =>
-    got(api.GET("/api/v1/publications", { params: { query: { state: [...states], newest_first, cursor } } })),
+  /** `on_hold`: of what is held only what a hold keeps back, or only the rest. */
+  page: (states: readonly PublicationState[], newest_first: boolean, cursor: string | null, on_hold?: boolean) =>
+    got(api.GET("/api/v1/publications", { params: { query: { state: [...states], newest_first, cursor, on_hold } } })),
   read: (publication_id: string) => got(api.GET("/api/v1/publications/{publication_id}", { params: { path: { publication_id } } })),
   move: (publication_id: string, body: WhenIn) =>
     got(api.PUT("/api/v1/publications/{publication_id}/plan", { params: { path: { publication_id } }, body })),

@@ -4206,6 +4206,7 @@ export interface operations {
                 since?: string | null;
                 until?: string | null;
                 state?: components["schemas"]["State"][] | null;
+                on_hold?: boolean | null;
                 newest_first?: boolean;
                 cursor?: string | null;
                 limit?: number;

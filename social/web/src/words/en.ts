@@ -456,11 +456,17 @@ export const en = {
     titlePlatform: (platform: string) => `Held: nothing goes out to ${platform}`,
     titleAccount: (handle: string) => `Held: nothing goes out on ${handle}`,
     since: (by: string, when: string) => `By ${by}, ${when}.`,
-    resume: "Go on",
-    resumeTitle: "Let it go on?",
-    resumeText: "What lies ahead goes out as planned. What has passed meanwhile is not sent by itself: it then needs your attention, to be sent or cancelled.",
+    resume: "End the hold",
+    resumeTitle: "End this hold?",
+    resumeText: "When it ends, what lies ahead goes out as planned. What has passed meanwhile is not sent by itself: it then needs your attention, to be sent or cancelled.",
     ended: (planned: number, late: number) =>
       `Going on: ${planned} planned as before.` + (late ? ` ${late.toLocaleString("en")} passed meanwhile and ${late === 1 ? "needs" : "need"} your attention.` : ""),
+  },
+
+  alarms: {
+    title: "Something is wrong with Social itself",
+    times: (n: number) => `This happened ${n.toLocaleString("en")} times.`,
+    show: "Show the post",
   },
 
   calendar: {
@@ -520,6 +526,7 @@ export const en = {
     again: "Try again",
     sendAgain: "Send again",
     trying: "Trying again now.",
+    look: "Look at the profile",
     isThere: "It is there",
     notThere: "It is not there",
     isThereTitle: "It is on the platform?",
@@ -553,6 +560,7 @@ export const en = {
     due: "Due",
     started: "Taken up",
     armed: "Sent",
+    tried: "Tried",
     answered: "Platform answered",
     late: "Punctuality",
     evidence: "Evidence",
@@ -560,6 +568,9 @@ export const en = {
     remote: "Id on the platform",
     attempts: "Attempts",
     noAttempts: "Nothing was sent yet.",
+    neverSent: "Nothing was sent.",
+    awaited: "The platform’s answer is awaited.",
+    lost: "The platform’s answer was lost.",
     attempt: (n: number) => `Attempt ${n}`,
     account: "Account",
     state: "State",
@@ -763,13 +774,15 @@ export const en = {
     half: "Half within",
     nineInTen: "90 %",
     ninetyNine: "99 %",
-    slowest: "Latest",
+    slowest: "At most",
     session: "This browser",
     sessionText: "Signing out ends the session in this browser. What is planned goes out all the same.",
   },
 
   time: {
     now: "now",
+    today: "today",
+    tomorrow: "tomorrow",
     in: (distance: string) => `in ${distance}`,
     ago: (distance: string) => `${distance} ago`,
     seconds: (n: number) => `${n} s`,
