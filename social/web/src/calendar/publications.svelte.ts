@@ -1,7 +1,6 @@
 /** What is planned and what became of it, and the drafts: read in pages, kept up to date by the live line. */
 
 import { SvelteMap } from "svelte/reactivity";
-import { toasts } from "../frame/toasts.svelte";
 import { posts, publications as calls } from "../wire/calls";
 import { line } from "../wire/live.svelte";
 import type { PostOut, PublicationOut } from "../wire/types";
@@ -29,7 +28,6 @@ class Publications {
     line.listen({
       heard: (event) => {
         if (event.type === "publication.changed") this.take(event.data);
-        else if (event.type === "alarm.raised") toasts.say(event.data.text, { kind: "bad" });
         else if (event.type === "post.deleted") this.#dropPost(event.data.id);
         else if (event.type === "post.created" || event.type === "post.changed") this.#draftChanged(event.data.id);
       },
