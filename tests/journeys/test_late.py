@@ -50,7 +50,7 @@ async def one_post_is_not_sent_after_a_quarter(
     await page.goto(f"{product.url}/compose/{draft['id']}")
     await page.get_by_test_id("compose-plan").click()
     then = page.get_by_test_id("plan-dialog").get_by_test_id("late-then")
-    await expect(then.locator("option").first).to_have_text("As usual here: hold it and ask after 3 hours")
+    await expect(then.locator("option").first).to_have_text("As usual: hold it and ask after 3 hours")
     await then.select_option("miss")
     await page.get_by_test_id("late-minutes").select_option("15")
     await look(page, f"late-plan-{size}")
