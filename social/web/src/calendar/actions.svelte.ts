@@ -1,7 +1,7 @@
 /** What a person does about one publication. */
 
 import { now } from "../clock/now.svelte";
-import { sayWhen } from "../clock/saying";
+import { sayWhen, toMs } from "../clock/saying";
 import { router } from "../frame/router.svelte";
 import { toasts } from "../frame/toasts.svelte";
 import { sayError } from "../look/errors";
@@ -54,11 +54,11 @@ export class Actions {
   get againLabel(): string {
     const publication = this.of();
     if (isPartly(publication)) return w.calendar.rest;
-    return this.#wasTooLate ? w.late.sendNow : w.calendar.again;
+    return this.#wasKeptBack ? w.late.sendNow : w.calendar.again;
   }
 
   async again(): Promise<void> {
-    const said = this.#wasTooLate ? w.plan.sending : w.calendar.trying;
+    const said = this.#wasKeptBack ? w.plan.sending : w.calendar.trying;
     this.busy = true;
     try {
       this.#took(await calls.again(this.of().id));
@@ -71,26 +71,33 @@ export class Actions {
   }
 
   /** Where it is the post's only one, the post moves: what is edited later keeps the new date. */
-  async move(when: WhenIn): Promise<void> {
-    const { id, post_id } = this.of();
+  async move(when: WhenIn, before = this.of()): Promise<void> {
+    const { id, post_id } = before;
     const post = await posts.read(post_id);
     const moved = post.publications.length > 1 ? await calls.move(id, when) : (await posts.plan(post_id, post.revision, { ...when, lateness: post.plan?.lateness ?? null })).publications[0]!;
     this.#took(moved);
-    toasts.say(w.plan.moved(sayWhen(moved.due_at, session.zone, now())));
+    toasts.say(w.plan.moved(sayWhen(moved.due_at, session.zone, now())), this.#wayBack(before, (as) => this.move(as, moved)));
     this.asking = undefined;
   }
 
   /** Where it is the post's only one, the post becomes a draft again. */
   async cancel(): Promise<void> {
-    const { id, post_id } = this.of();
+    const before = this.of();
+    const { id, post_id } = before;
     const post = await posts.read(post_id);
     if (post.publications.length > 1) {
       this.#took(await calls.cancel(id));
       toasts.say(w.calendar.cancelled);
       return;
     }
-    for (const each of (await posts.cancel(post_id, post.revision)).publications) this.#took(each);
-    toasts.say(w.plan.undone, { action: { label: w.calendar.edit, act: () => router.go(`/compose/${post_id}`) } });
+    const draft = await posts.cancel(post_id, post.revision);
+    for (const each of draft.publications) this.#took(each);
+    const edit = { action: { label: w.calendar.edit, act: () => router.go(`/compose/${post_id}`) } };
+    toasts.say(w.plan.undone, this.#wayBack(before, async (as) => {
+      const planned = await posts.plan(post_id, draft.revision, { ...as, lateness: post.plan?.lateness ?? null });
+      publications.takeAll(planned);
+      toasts.say(w.plan.planned(sayWhen(before.due_at, session.zone, now())));
+    }) ?? edit);
   }
 
   /** A thread of which some parts are online stays as it is. */
@@ -111,9 +118,17 @@ export class Actions {
     toasts.say(wentOut ? w.calendar.confirmedThere : w.calendar.trying);
   }
 
-  get #wasTooLate(): boolean {
+  get #wasKeptBack(): boolean {
     const publication = this.of();
-    return isLate(publication) || publication.state === "missed";
+    return isLate(publication) || publication.state === "missed" || publication.state === "cancelled";
+  }
+
+  /** To the date it had, as long as that lies ahead. */
+  #wayBack({ wall, zone, fold, due_at }: PublicationOut, go: (as: WhenIn) => Promise<unknown>) {
+    const left = toMs(due_at) - now();
+    if (left <= 0) return undefined;
+    const act = () => void go({ wall, zone, fold: fold === 1 ? 1 : 0 }).catch((error: unknown) => toasts.say(sayError(error), { kind: "bad" }));
+    return { action: { label: w.plan.undo, act }, until: left };
   }
 
   #took(news: PublicationOut): void {
