@@ -23,7 +23,7 @@ CHANGE_IT = "Change the post and plan it again."  # what to do about a refusal w
 
 def sentence(then: type[PlatformError], title: str, host: str, said: str) -> str:
     """One sentence or two for a person. `title` is the platform's, `host` the server's name, `said` its own words."""
-    quoted = f': "{said}"' if said else "."
+    quoted = f': "{said}"{"" if said[-1] in ".!?" else "."}' if said else "."
     if then is Rejected:
         return f"{title} did not take this{quoted} {CHANGE_IT}"
     if then in {Disconnected, TokenExpired}:
