@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { actionsFor, LOOKS, lookOf, mayBeOut, STATES, tabOf } from "../src/calendar/states";
+import { actionsFor, LOOKS, lookOf, mayBeOut, shownAs, STATES, tabOf } from "../src/calendar/states";
 import { routeOf } from "../src/frame/routes";
 import { strengthOf } from "../src/people/strength";
 import { pause } from "../src/wire/live.svelte";
@@ -18,10 +18,14 @@ describe("what can be done about a publication", () => {
   });
 
   test("what a hold keeps back is still planned, and does not look like what needs somebody", () => {
-    const held = (code: string) => ({ state: "held" as const, reason: { code, text: "" } });
+    const held = (code: string) => ({ state: "held" as const, reason: { code, text: "" }, parts_online: 0 });
     expect(["hold", "late", "disconnected"].map((code) => tabOf(held(code)))).toEqual(["planned", "attention", "attention"]);
     expect(lookOf(held("hold"))).not.toEqual(lookOf(held("late")));
     expect(actions("held", false, "hold")).toEqual(["edit", "move", "duplicate", "cancel"]);
+  });
+
+  test("between two of its parts a thread is still on its way", () => {
+    expect([0, 1].map((parts_online) => shownAs({ state: "queued", parts_online }))).toEqual(["queued", "sending"]);
   });
 
   test("only what was sent and not refused may be out", () => {

@@ -47,8 +47,13 @@ export const LOOKS: Record<PublicationState, Look> = {
   missed: { icon: "missed", kind: "bad" },
 };
 
-export function lookOf(publication: Pick<PublicationOut, "state" | "reason">): Look {
-  return isOnHold(publication) ? { icon: "pause", kind: "wait" } : LOOKS[publication.state];
+/** What its state is called: a thread that is on its way is that between two parts as well. */
+export function shownAs({ state, parts_online }: Pick<PublicationOut, "state" | "parts_online">): PublicationState {
+  return state === "queued" && parts_online > 0 ? "sending" : state;
+}
+
+export function lookOf(publication: Pick<PublicationOut, "state" | "reason" | "parts_online">): Look {
+  return isOnHold(publication) ? { icon: "pause", kind: "wait" } : LOOKS[shownAs(publication)];
 }
 
 export type Action = "edit" | "move" | "cancel" | "again" | "settle" | "reconnect" | "leave" | "duplicate" | "remove";
