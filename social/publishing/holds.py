@@ -37,7 +37,7 @@ log = structlog.get_logger()
 Scope = Literal["workspace", "platform", "account"]
 HELD: Json = {"holds": {"$gt": FIRST_ID}, "holds.0": {"$exists": True}}  # of a lane; both are what its index wants
 LOOK = 0.05  # seconds between two looks whether what was going out has gone
-LATE = "Its time passed while everything was held. Send it now, or cancel it."
+LATE = "Its time passed while a hold kept it back. Send it now, or cancel it."
 LOST = "This account is disconnected. Connect it again, then this can go out."
 
 
@@ -232,7 +232,7 @@ async def _mark(accounts: Sequence[ObjectId], hold_id: ObjectId) -> None:
 
 async def _keep(accounts: Sequence[ObjectId], backing: Backing) -> int:
     """Holds everything on these accounts that is not being sent. How many they are."""
-    reason = Reason(code=ON_HOLD, text="Everything here is held. It goes on when the hold is ended.")
+    reason = Reason(code=ON_HOLD, text="A hold keeps it back. It goes on when the hold is ended.")
     return await keep_back(accounts, reason, backing)
 
 
