@@ -19,12 +19,14 @@ from social.backing import mongo, redis
 from social.backing.bucket import Bucket
 from social.backing.outbound import Outbound
 from social.backing.owner import Owner
+from social.backing.places import Places
 from social.backing.quotas import Quotas
 from social.backing.tally import Tally
 from social.backing.vault import Vault
 from social.settings import Settings
 
 T = TypeVar("T")
+ASIDE = 100  # publications that are prepared side by side, and as many accounts on which one looks for some
 Json = dict[str, Any]
 
 
@@ -41,7 +43,9 @@ class Backing:
     bucket: Bucket
     outbound: Outbound
     vault: Vault
-    room: asyncio.Semaphore  # how much is worked on side by side
+    room: asyncio.Semaphore  # how much is sent side by side; nothing that is not being sent takes of it
+    preparing: Places = field(default_factory=lambda: Places(ASIDE))
+    settling: Places = field(default_factory=lambda: Places(ASIDE))
     rendering: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(1))  # files that are converted
     clipping: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(1))  # clips that are made
     clock: mongo.ServerClock = field(default_factory=mongo.ServerClock)
@@ -68,16 +72,18 @@ class Backing:
         self.announced.set()
         return answer
 
-    async def side_by_side(self, work: Iterable[Awaitable[None]]) -> None:
-        """Runs all of `work` together, `settings.concurrency` at a time in the whole process. Not to be nested.
+    async def side_by_side(self, work: Iterable[Awaitable[None]], places: Places) -> None:
+        """Runs all of `work` together, for each piece of which one of `places` was taken; each gives its own back.
 
         One that fails does not cancel the others, for a cancelled send would be an unknown one; the first error is
         raised after all have ended.
         """
 
         async def one(piece: Awaitable[None]) -> None:
-            async with self.room:
+            try:
                 await piece
+            finally:
+                places.give_back()
 
         ended = await asyncio.gather(*(one(piece) for piece in work), return_exceptions=True)
         for outcome in ended:

@@ -37,10 +37,19 @@ LATER = 5.0  # a platform that takes longer is asked again by the clock
 
 
 async def prepare_due(backing: Backing) -> None:
-    """Takes what may be prepared by now and prepares it, side by side."""
+    """Takes what may be prepared by now, as much as there is room for, and prepares it side by side.
+
+    Never in the room that sends have: a backlog of videos that are converted would keep back everybody's posts.
+    """
     work = taken(backing)
-    publications = await Publication.take_to_prepare(work, most=AT_ONCE, at=backing.now())
-    await backing.side_by_side(_prepare(publication, work, backing) for publication in publications)
+    publications: list[Publication] = []
+    places = backing.preparing.take(AT_ONCE)
+    try:
+        if places:
+            publications = await Publication.take_to_prepare(work, most=places, at=backing.now())
+    finally:
+        backing.preparing.give_back(places - len(publications))
+    await backing.side_by_side((_prepare(each, work, backing) for each in publications), backing.preparing)
 
 
 def taken(backing: Backing) -> Work:

@@ -37,12 +37,19 @@ APART = timedelta(seconds=3)
 
 
 async def settle_due(backing: Backing) -> None:
-    """Takes what is in doubt and due for a look, and looks: accounts side by side, on one account one after another."""
+    """Takes what is in doubt and due for a look, as much as there is room for, and looks: accounts side by side, on one
+    account one after another. Never in the room that sends have: a platform that is silent is looked at for long."""
     work = taken(backing)
-    publications = await Publication.take_to_settle(work, most=AT_ONCE, few=FEW, apart=APART, at=backing.now())
-    publications.sort(key=lambda each: (each.account_id, each.sent_at or each.due_at, each.id))
-    of_accounts = [list(few) for _, few in groupby(publications, key=lambda each: each.account_id)]
-    await backing.side_by_side(_settle_in_turn(few, work, backing) for few in of_accounts)
+    of_accounts: list[list[Publication]] = []
+    places = backing.settling.take(AT_ONCE)
+    try:
+        if places:
+            publications = await Publication.take_to_settle(work, most=places, few=FEW, apart=APART, at=backing.now())
+            publications.sort(key=lambda each: (each.account_id, each.sent_at or each.due_at, each.id))
+            of_accounts = [list(few) for _, few in groupby(publications, key=lambda each: each.account_id)]
+    finally:
+        backing.settling.give_back(places - len(of_accounts))
+    await backing.side_by_side((_settle_in_turn(few, work, backing) for few in of_accounts), backing.settling)
 
 
 async def _settle_in_turn(publications: Iterable[Publication], work: Work, backing: Backing) -> None:
