@@ -194,6 +194,8 @@ def _not_prepared(error: PlatformError, publication: Publication, backing: Backi
 
 
 def _done(prepared: Prepared, publication: Publication, platform: Platform, backing: Backing) -> dict[str, Any]:
+    """It waits for its time; or for its place in line, where it is one of several that go out one after another."""
+    next_at = publication.next_at or publication.due_at
     return {
         "state": State.PREPARED,
         "deaths": 0,
@@ -201,7 +203,7 @@ def _done(prepared: Prepared, publication: Publication, platform: Platform, back
         "prepared_until": backing.now() + platform.keeps_prepared,
         "prepare_at": None,
         "waits_since": None,
-        "next_at": publication.due_at,
+        "next_at": next_at if next_at > backing.now() else publication.due_at,
         "reason": None,
         "work": None,
     }

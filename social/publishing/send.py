@@ -6,7 +6,7 @@ import os
 import random
 import signal
 from collections.abc import Awaitable, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 import structlog
@@ -134,10 +134,15 @@ async def _kept_apart(publication: InHand, lane: HeldLane, claim: Claim, backing
     """Whether it is one of several that a stop has kept back on this account: the first goes out at once, and each
     further one so much later, in due order."""
     at, times = backing.now(), backing.settings.times
-    if claim.taken_at - (publication.next_at or publication.due_at) < timedelta(seconds=times.overdue):
+    overdue, spacing = times.timedelta("overdue"), times.timedelta("spacing")
+    if claim.taken_at - (publication.next_at or publication.due_at) < overdue:
         return False  # if it is late, then for the line before it
-    again_at, lane.late_until = lane.late_until, (lane.late_until or at) + timedelta(seconds=times.spacing)
-    if again_at is None:
+    if lane.late_until is None:  # what went out under an earlier claim counts too: not all were ready to go at once
+        before = await Publication.kept_apart_until(lane.account_id, overdue=overdue, spacing=spacing, at=at)
+        lane.late_until = before or at
+    again_at = max(lane.late_until, at)
+    lane.late_until = again_at + spacing
+    if again_at == at:
         return False
     changes = publication.after(spaced(again_at), at) | {"token": None, "owner": None}
     await claim.conclude(Conclusion(publication=publication, changes=changes, state=State.QUEUED))

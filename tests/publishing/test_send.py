@@ -514,6 +514,29 @@ async def test_what_a_stop_kept_back_goes_out_in_due_order_one_by_one_and_what_i
     assert sandbox.texts() == ["overdue 0", "punctual", "overdue 1", "overdue 2"]
 
 
+async def test_what_a_stop_kept_back_is_kept_apart_also_where_it_was_not_all_ready_at_once(
+    planned: Planned, backing: Backing, sandbox: Sandbox
+) -> None:
+    posts = [await planned(f"overdue {n}", due_at=now() + timedelta(hours=1)) for n in range(3)]
+    for n, post in enumerate(posts):
+        long_ago = now() - timedelta(hours=1) + timedelta(minutes=n)
+        late = {"due_at": long_ago, "next_at": long_ago, "state": State.PLANNED}
+        await Publication.engine().update_one({"post_id": post.id}, {"$set": late | {"prepare_at": long_ago}})
+
+    for post in posts:
+        await Publication.engine().update_one({"post_id": post.id}, {"$set": {"prepare_at": None}})
+        await send_due(backing.now() + timedelta(seconds=1), backing)
+
+    assert sandbox.texts() == ["overdue 0"]
+    first, *waiting = [await of(post) for post in posts]
+    assert [each.reason and each.reason.code for each in waiting] == ["spaced", "spaced"]
+    spacing = backing.settings.times.timedelta("spacing")
+    assert [each.next_at and first.sent_at and each.next_at - first.sent_at for each in waiting] == [
+        spacing,
+        2 * spacing,
+    ]
+
+
 async def test_what_a_process_had_in_hand_each_time_it_died_is_left_alone_after_the_third(
     planned: Planned, backing: Backing, engine: Running, sandbox: Sandbox
 ) -> None:

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
 from itertools import pairwise
+from typing import Any
 
 import msgspec
 import pytest
@@ -13,12 +14,16 @@ from bson import ObjectId
 
 from social.accounts.documents import Account
 from social.backing import Backing
+from social.backing.mongo import as_bson
 from social.jobs.running import Running
 from social.moments import now
 from social.people.roles import Caller, Role
+from social.platforms import PLATFORMS
+from social.platforms.contract import MediaItem, Prepared
 from social.posts.documents import Post
 from social.publishing import holds, several, single
 from social.publishing.documents import Publication
+from social.publishing.prepare import prepare_due
 from social.publishing.several import Decided
 from social.publishing.states import State
 from tests.publishing.conftest import Connect, Planned, of, somebody, until
@@ -70,6 +75,29 @@ async def test_what_a_stop_kept_back_goes_out_on_one_word_in_due_order_and_not_a
         sent = [each.sent_at for each in its if each.sent_at]
         gaps = [(after - before).total_seconds() for before, after in pairwise(sent)]
         assert all(gap > 1.2 for gap in gaps), gaps
+
+
+async def test_what_must_be_prepared_first_keeps_its_place_in_line(
+    backing: Backing, caller: Caller, late: Kept, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def at_once(*given: Any) -> Prepared:
+        return Prepared()
+
+    platform = replace(PLATFORMS["mastodon"], prepare=at_once, ready=at_once)
+    monkeypatch.setitem(PLATFORMS, "mastodon", platform)
+    publications, ids = late
+    picture = as_bson(MediaItem(media_id="m", key="k", mime="image/png", bytes=1, width=1, height=1))
+    await Publication.engine().update_many({}, {"$set": {"content.media": [picture]}})
+
+    assert outcomes(await several.send_now(caller, ids, backing)) == ["done"] * 6
+    await prepare_due(backing)
+
+    for account in {each.account_id for each in publications}:
+        line = await Publication.find({"account_id": account}).sort("due_at").to_list()
+        assert [each.state for each in line] == [State.PREPARED] * 3
+        places = [each.next_at for each in line[1:] if each.next_at]
+        assert places[0] > now()
+        assert places[1] - places[0] > backing.settings.times.timedelta("spacing") * 0.9
 
 
 async def test_each_is_told_what_came_of_it_and_why(
