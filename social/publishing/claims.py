@@ -394,6 +394,8 @@ class Claim:
 
     async def _release(self, lanes: Sequence[HeldLane]) -> Sequence[None]:
         accounts = [lane.account_id for lane in lanes]
+        ahead = timedelta(seconds=self._backing.settings.times.look_ahead)
+        self.before = max(self.before, self._backing.now() + ahead)  # the next part of a thread is due since just now
         mine = self._of(accounts) | {"token": self.token, "state": State.QUEUED}
         await Publication.engine().update_many(mine, [{"$set": {"state": AS_IT_WAS, "token": None, "owner": None}}])
         await Lane.release(accounts, self.token)

@@ -209,8 +209,9 @@ async def test_a_part_whose_receipt_is_written_down_is_not_asked_for(
     assert sandbox.requests() == []
 
 
+@pytest.mark.parametrize("ahead", [SOON, timedelta()], ids=["looked ahead", "its time had come"])
 async def test_a_stop_between_two_parts_leaves_the_rest_to_the_next_instance(
-    planned: Planned, backing: Backing, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+    ahead: timedelta, planned: Planned, backing: Backing, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     publish = PLATFORMS["mastodon"].publish
 
@@ -221,7 +222,7 @@ async def test_a_stop_between_two_parts_leaves_the_rest_to_the_next_instance(
     post = await planned("one", "two", "three")
     with monkeypatch.context() as patch:
         patch.setitem(PLATFORMS, "mastodon", dataclasses.replace(PLATFORMS["mastodon"], publish=and_stop))
-        await send_due(now() + SOON, backing)
+        await send_due(now() + ahead, backing)
     backing.stopping.clear()
     handed_back = await of(post)
     assert (handed_back.state, handed_back.part, handed_back.token) == (State.WAITING, 1, None)
