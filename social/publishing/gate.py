@@ -6,7 +6,7 @@ windows and breakers through Redis; without Redis each goes on with its own.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import lru_cache
 from typing import Any, NamedTuple, Protocol, TypeAlias
 
@@ -19,7 +19,6 @@ from social.backing import Backing
 from social.backing.quotas import Answer, Health, Take, Window
 from social.backing.quotas import Told as Learned
 from social.errors import OutcomeUnknown, PlatformError, QuotaSpent, RetryLater
-from social.moments import now as wall
 from social.moments import to_the_ms
 from social.platforms import PLATFORMS
 from social.platforms.contract import Platform, Quota, Realm, Receipt, Told
@@ -212,7 +211,7 @@ def _learned(attempts: Iterable[Attempted], backing: Backing) -> Iterable[Learne
             continue
         platform = PLATFORMS[attempt.sent.platform]
         windows = dict(zip((quota.name for quota in platform.windows), _windows(attempt.sent, backing), strict=False))
-        for window, posts, wait in _said(attempt, windows, platform):
+        for window, posts, wait in _said(attempt, windows, platform, backing.now()):
             if posts < max(window.group, window.most // 4) and (
                 window.key not in least or posts < least[window.key].allowed
             ):
@@ -220,11 +219,13 @@ def _learned(attempts: Iterable[Attempted], backing: Backing) -> Iterable[Learne
     return least.values()
 
 
-def _said(attempt: Attempted, windows: Mapping[str, Window], platform: Platform) -> Iterable[tuple[Window, int, float]]:
+def _said(
+    attempt: Attempted, windows: Mapping[str, Window], platform: Platform, present: datetime
+) -> Iterable[tuple[Window, int, float]]:
     heard = [(windows[told.quota], told.posts, told.wait) for told in attempt.told if told.quota in windows]
     if not isinstance(attempt.outcome, QuotaSpent):
         return heard
-    wait = (attempt.outcome.until - wall()).total_seconds()
+    wait = (attempt.outcome.until - present).total_seconds()
     spent = [(window, 0, max(wait, seconds)) for window, posts, seconds in heard if posts < 1]
     mine = [windows[quota.name] for quota in platform.windows if quota.per == "account" and quota.name in windows]
     return spent or [(window, 0, wait) for window in mine[:1]]

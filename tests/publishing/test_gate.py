@@ -11,11 +11,12 @@ import pytest
 from redis.asyncio import Redis
 
 from social.backing import Backing
+from social.backing.mongo import ServerClock
 from social.backing.quotas import Breaking, Quotas
 from social.errors import Disconnected, OutcomeUnknown, PlatformError, QuotaSpent, Rejected, RetryLater
 from social.jobs import clock
 from social.jobs.running import Running
-from social.moments import now
+from social.moments import now, steady
 from social.people.roles import Caller
 from social.platforms import PLATFORMS
 from social.platforms.answers import told
@@ -93,6 +94,21 @@ async def test_a_spent_quota_closes_the_account_and_no_other_until_it_is_over(qu
         assert list(refused) == ["mine"]
         assert isinstance(refused["mine"], QuotaSpent)
         assert abs(refused["mine"].until - over) < timedelta(seconds=3)
+
+
+@pytest.mark.parametrize("ahead", [1, -1], ids=["an hour slow", "an hour fast"])
+async def test_a_closed_account_opens_by_the_database_s_clock_whatever_the_machine_s_own_says(
+    ahead: int, quotas: Backing
+) -> None:
+    skewed = replace(quotas, clock=ServerClock())
+    skewed.clock.heard(now() + timedelta(hours=ahead), steady())
+    over = skewed.now() + timedelta(minutes=7)
+
+    await gate.learnt([Attempted(sending(), QuotaSpent("No more.", until=over))], skewed)
+
+    (refusal,) = (await gate.admit([sending()], skewed)).values()
+    assert refusal.until is not None
+    assert abs(refusal.until - over) < timedelta(seconds=3)
 
 
 async def test_what_is_left_by_the_platform_s_own_count_is_all_that_goes_out(quotas: Backing) -> None:
