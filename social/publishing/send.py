@@ -116,7 +116,7 @@ async def _send_lane(lane: HeldLane, claim: Claim, backing: Backing) -> None:
                     await claim.look_again(lane)
                     continue
                 break
-            if await _kept_apart(publication, lane, claim, backing):
+            if _too_late(publication, backing.now()) or await _kept_apart(publication, lane, claim, backing):
                 continue
             await _until(publication.next_at or publication.due_at, backing)
             if not await _send_parts(publication, lane, claim, backing):
@@ -128,6 +128,11 @@ async def _send_lane(lane: HeldLane, claim: Claim, backing: Backing) -> None:
         log.warning("lane.abandoned", account=str(lane.account_id), error=type(error).__name__)
     finally:
         _let_go(lane, backing)
+
+
+def _too_late(publication: InHand, at: datetime) -> bool:
+    """Whether its arm would come to nothing: it takes no place, in a quota or in the line. `late` says what it is."""
+    return not publication.ambiguous and over(publication.deadline, at, publication.progress)
 
 
 async def _kept_apart(publication: InHand, lane: HeldLane, claim: Claim, backing: Backing) -> bool:

@@ -1,11 +1,14 @@
 """What could not go out in time is missed or asked about, as its post or its workspace wants, and never just sent."""
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
 
+from social.accounts.documents import Account
 from social.backing import Backing
+from social.backing.quotas import Quotas
 from social.errors import Invalid
 from social.moments import now
 from social.outbox.documents import Row
@@ -14,10 +17,11 @@ from social.people.lateness import USUAL, Lateness
 from social.people.roles import Caller
 from social.posts.documents import Post, Written
 from social.posts.when import Plan, at_the_instant
-from social.publishing import plan, single
+from social.publishing import gate, plan, single
 from social.publishing.documents import Publication
 from social.publishing.due import look
 from social.publishing.late import pass_by
+from social.publishing.send import send_due
 from social.publishing.states import Reason, State, too_late
 from tests.publishing.conftest import Connect, Planned, of, somebody
 from tests.servers.sandbox import Sandbox
@@ -74,6 +78,21 @@ async def test_nobody_was_there_in_time_and_then_nothing_is_sent(
     assert sandbox.texts() == []
     await pass_by(backing)
     assert (await of(post)).state is State.MISSED
+
+
+async def test_what_is_too_late_takes_no_place_in_a_quota_nor_in_the_line(
+    planned: Planned, account: Account, backing: Backing, sandbox: Sandbox
+) -> None:
+    fresh = replace(backing, quotas=Quotas(patience=5))
+    for n in range(3):
+        await overdue(await planned(f"yesterday's news {n}"), MISS)
+    whenever = await planned("whenever")
+    await overdue(whenever, SEND, deadline=None, next_at=now() - timedelta(minutes=30))
+
+    await send_due(now() + timedelta(seconds=1), fresh)
+
+    assert sandbox.texts() == ["whenever"]
+    assert {each.used for each in await gate.standing(account, fresh)} == {1}
 
 
 async def test_what_still_waits_for_a_quota_beyond_its_deadline_is_late_too(planned: Planned, backing: Backing) -> None:
