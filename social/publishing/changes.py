@@ -44,7 +44,7 @@ def not_later(lateness: Lateness | None, due_at: datetime) -> Json:
 
 
 def renewed(publication: Publication) -> Json:
-    """A new revision: a new key, nothing prepared, no attempt known. What is online of it stays so."""
+    """A new revision: a new key, nothing prepared, no attempt and no death known. What is online of it stays so."""
     rev = publication.rev + 1
     fresh: Json = {
         "rev": rev,
@@ -54,6 +54,7 @@ def renewed(publication: Publication) -> Json:
         "prepare_at": preparing_begins(publication.content, publication.platform, now()),
         "waits_since": None,
         "first_sent_at": None,
+        "deaths": 0,
         "attempts_before": publication.attempt_no,
     }
     return fresh if publication.receipts else fresh | {"sent_at": None, "begun_at": None, "answered_at": None}

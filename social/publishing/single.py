@@ -161,6 +161,7 @@ def _at_once(publication: Publication, at: datetime) -> Json:
         "state": State.PLANNED,
         "reason": None,
         "tries": 0,
+        "deaths": 0,
         "next_at": at,
         "prepare_at": now() if publication.prepare_at else publication.prepare_for(at),
     }

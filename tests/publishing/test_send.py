@@ -551,3 +551,26 @@ async def test_what_a_process_had_in_hand_each_time_it_died_is_left_alone_after_
     assert (parked.deaths, parked.reason and parked.reason.code) == (3, "poison")
     await until(other, State.ONLINE)
     assert sandbox.texts() == ["harmless"]
+
+
+@pytest.mark.parametrize("edited", [False, True])
+async def test_what_was_left_alone_has_all_its_lives_again_on_a_person_s_word(
+    edited: bool, planned: Planned, caller: Caller, backing: Backing, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    post, begun = await pictured(planned, monkeypatch, ready=True)
+    await Publication.engine().update_one({"post_id": post.id}, {"$set": {"deaths": 3}})
+    await prepare_due(backing)
+    parked = await of(post)
+    assert (parked.state, parked.reason and parked.reason.code, begun) == (State.HELD, "poison", [])
+
+    if edited:
+        await plan.save(
+            caller, str(post.id), post.revision, msgspec.structs.replace(post.written, text="changed"), backing
+        )
+        await Publication.engine().update_one({"post_id": post.id}, {"$set": {"content.media": [as_bson(PICTURE)]}})
+    await single.again(caller, str(parked.id), backing)
+    await Publication.engine().update_one({"post_id": post.id}, {"$set": {"prepare_at": now()}})
+    await prepare_due(backing)
+
+    tried = await of(post)
+    assert (tried.state, tried.deaths, len(begun)) == (State.PREPARED, 0, 1)
