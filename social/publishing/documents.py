@@ -398,7 +398,7 @@ class Publication(Facts, OfWorkspace):
         taken = changes | {
             "work": {"$literal": as_bson(work)},
             "deaths": {"$add": [{"$ifNull": ["$deaths", 0]}, died]},
-            "updated_at": at,
+            "updated_at": {"$max": [at, {"$add": ["$updated_at", 1]}]},
         }
         await cls.engine().update_many(due | free | mine, [{"$set": taken}])
         return [cls._certain(found) async for found in cls.engine().find(mine | {"work.token": work.token})]

@@ -259,3 +259,17 @@ async def test_what_the_platform_calls_a_duplicate_of_itself_asks_a_person(
     assert (asking.state, asking.ambiguous, asking.next_at) == (State.HELD, True, None)
     assert asking.reason is not None
     assert "has this already" in asking.reason.text
+
+
+async def test_who_takes_it_for_a_look_does_not_set_the_time_of_its_last_change_back(
+    planned: Planned, backing: Backing
+) -> None:
+    post, ahead = await planned("changed on a machine whose clock is fast"), now() + timedelta(hours=1)
+    doubted = {"state": State.UNCONFIRMED, "ambiguous": True, "next_at": now(), "updated_at": ahead}
+    await Publication.engine().update_one({"post_id": post.id}, {"$set": doubted})
+
+    [looked_for] = await Publication.take_to_settle(
+        taken(backing), most=1, few=1, apart=timedelta(), at=backing.now() + timedelta(seconds=1)
+    )
+
+    assert looked_for.updated_at > ahead  # browsers believe the latest
