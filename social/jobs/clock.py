@@ -5,8 +5,6 @@ import random
 import time
 from contextlib import suppress
 
-from pymongo.errors import PyMongoError
-
 from social.backing import Backing
 from social.jobs.running import Running
 from social.jobs.tasks import profiles, swept
@@ -17,20 +15,15 @@ from social.publishing import due
 PROFILES = 600.0  # seconds between looks for accounts that nobody has read for a day
 SWEEPS = 600.0  # seconds between looks for files that nobody needs any more or that were left off; the first one soon
 CLIPS = 3.0  # seconds between looks for clips that are wanted: nothing waits for them but a person who looks at one
-TIME = 10.0  # seconds between questions what time it is at the database
 JITTER = 0.1  # of a tick, so that instances do not all look at once
 
 
 async def run(backing: Backing, running: Running) -> None:
     """Begins a look every tick, and at once when something was planned for now, until `backing.stopping` is set."""
-    tick, again_at, time_at, clips_at = backing.settings.times.tick, 0.0, 0.0, 0.0
+    tick, again_at, clips_at = backing.settings.times.tick, 0.0, 0.0
     sweep_at = time.monotonic() + SWEEPS * random.uniform(0, 0.1)  # noqa: S311
     while not backing.stopping.is_set():
         backing.planned.clear()
-        if time.monotonic() >= time_at:
-            time_at = time.monotonic() + TIME
-            with suppress(PyMongoError):  # what is known does until the database says better
-                await backing.clock.ask(backing.client)
         if time.monotonic() >= again_at:
             again_at = time.monotonic() + PROFILES * random.uniform(0.5, 1.5)  # noqa: S311
             running.spawn(profiles(backing), "profiles")

@@ -1,5 +1,5 @@
-"""What every instance does beside its work: it notices when its loop is blocked, writes down what it has counted, says
-that it lives, and takes its turn at watching the invariants."""
+"""What every instance does beside its work: it asks the database what time it is, notices when its loop is blocked,
+writes down what it has counted, says that it lives, and takes its turn at watching the invariants."""
 
 import asyncio
 import random
@@ -14,7 +14,7 @@ from social.publishing import lateness, watchdog
 
 log = structlog.get_logger()
 HEARTBEAT = 0.25  # seconds; a loop that is late for this is late for every publication
-EVERY = 5.0  # seconds between two times that counts are written down
+EVERY = 5.0  # seconds between two times that counts are written down, and that the time is asked for
 
 
 async def run(backing: Backing, running: Running, stop: asyncio.Event) -> None:
@@ -22,6 +22,8 @@ async def run(backing: Backing, running: Running, stop: asyncio.Event) -> None:
     heart = asyncio.create_task(_heart(backing), name="heart")
     try:
         while not stop.is_set():
+            with suppress(PyMongoError):  # what is known does until the database says better
+                await backing.clock.ask(backing.client)
             with suppress(TimeoutError):
                 await asyncio.wait_for(stop.wait(), EVERY * random.uniform(0.9, 1.1))  # noqa: S311
             await _written_down(backing)
