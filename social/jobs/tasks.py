@@ -10,7 +10,7 @@ from social.backing.s3 import BucketError
 from social.media import fetching, sweep
 from social.media.benches import Benches
 from social.publishing import due, leftovers, originals
-from social.publishing.reconnect import account_lost
+from social.publishing.reconnect import account_lost, all_back
 
 log = structlog.get_logger()
 
@@ -21,9 +21,11 @@ async def wake(ctx: dict[str, Any]) -> None:
 
 
 async def profiles(backing: Backing) -> None:
-    """Reads anew what the platforms say of accounts; what is planned on one whose login is dead is held."""
+    """Reads anew what the platforms say of accounts; what is planned on one whose login is dead is held, and what was
+    held on one that is connected again goes on, if nobody has seen to that."""
     for account in await read_again(backing):
         await account_lost(account, backing)
+    await all_back(backing)
 
 
 async def swept(backing: Backing) -> None:

@@ -1,6 +1,6 @@
 """What an account's login means for its publications: lost, they are held; back, they go on."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from social.accounts.documents import Account
@@ -8,11 +8,13 @@ from social.accounts.tokens import mark_disconnected
 from social.backing import Backing
 from social.backing.mongo import as_bson
 from social.errors import Disconnected, PlatformError
+from social.moments import now
 from social.publishing.documents import Publication
 from social.publishing.keeping import keep_back, let_go
 from social.publishing.states import PARTLY, Reason, State
 
 Json = dict[str, Any]
+LATELY = timedelta(hours=1)
 LATE = "Its time passed while the account was disconnected. Send it now, or cancel it."
 WHILE = "The account was disconnected then. Send the rest now, or leave it so."
 LOST = Reason(code="disconnected", text="This account is disconnected. Connect it again, then this can go out.")
@@ -43,6 +45,15 @@ async def account_back(account: Account, backing: Backing) -> None:
     """The account is connected again: what still lies ahead is planned as before, what is in doubt is looked for, and
     what has passed meanwhile, or stopped in the middle of a thread, asks the person."""
     await let_go([account.id], LOST.code, lambda each: _after(each, backing.now()), backing)
+
+
+async def all_back(backing: Backing) -> None:
+    """The same for accounts that were connected lately: whoever connected one may have ended before that was done, and
+    the person has done all that was asked of them."""
+    lately = {"$gte": now() - LATELY}
+    connected: Json = {"state": "connected", "limits_read_at": lately, "connected_at": lately}
+    for account in await Account.find(connected).to_list():
+        await account_back(account, backing)
 
 
 def _after(publication: Publication, at: datetime) -> tuple[str, Json]:

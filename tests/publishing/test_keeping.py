@@ -9,6 +9,7 @@ from beanie import PydanticObjectId
 from social.accounts.documents import Account
 from social.backing import Backing
 from social.backing.mongo import as_bson
+from social.jobs.tasks import profiles
 from social.moments import now
 from social.outbox.documents import Row
 from social.people.roles import Caller
@@ -92,3 +93,15 @@ async def test_to_watch_over_many_holds_costs_no_more_queries_than_over_one(
     await keep_holding(backing)
 
     assert commands.asked <= of_one
+
+
+async def test_what_waits_for_a_login_goes_on_also_where_whoever_connected_the_account_died_of_it(
+    planned: Planned, account: Account, backing: Backing
+) -> None:
+    post = await planned("held", due_at=now() + timedelta(hours=1))
+    await account_lost(account, backing)
+    assert (await of(post)).state is State.HELD  # the account is connected by now, and nobody has said so
+
+    await profiles(backing)
+
+    assert (await of(post)).state is State.PLANNED
