@@ -18,7 +18,7 @@ from litestar.status_codes import HTTP_200_OK, HTTP_503_SERVICE_UNAVAILABLE
 from social.api.callers import Connection, Needs
 from social.api.headers import LOOPBACK
 from social.backing import Backing, mongo, redis
-from social.moments import now, rfc3339
+from social.moments import rfc3339
 from social.people.roles import Role
 from social.platforms.contract import Realm
 from social.publishing import gate, lateness, watchdog
@@ -128,7 +128,7 @@ class HealthController(Controller):
             **msgspec.structs.asdict(ready),
             tasks=sorted(backing.settings.tasks),
             waiting=await _waiting(backing) if ready.queue else None,
-            overdue=await _overdue(now()) if ready.database else None,
+            overdue=await _overdue(backing.now()) if ready.database else None,
             well=ready.database and not alarms,
             alarms=alarms,
             breakers=await _breakers(backing),

@@ -257,7 +257,7 @@ class PostController(Controller):
         backing: NamedDependency[Backing],
     ) -> PostOut:
         """Once this is answered the plan is durable. 422 lists everything that keeps it from any account."""
-        when = msgspec.structs.replace(data.plan(await _zone(caller)), lateness=data.lateness)
+        when = msgspec.structs.replace(data.plan(await _zone(caller), backing.now()), lateness=data.lateness)
         try:
             planned = await plan.plan(caller, post_id, data.revision, when, backing)
         except Conflict as conflict:

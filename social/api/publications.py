@@ -19,7 +19,6 @@ from social.backing import Backing
 from social.errors import Invalid, Wrong
 from social.media.documents import Media
 from social.media.links import link
-from social.moments import now
 from social.people.documents import User
 from social.people.roles import Caller
 from social.platforms.contract import Evidence
@@ -43,8 +42,9 @@ class WhenIn(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     zone: Annotated[str, Meta(max_length=64)] | None = None
     fold: Literal[0, 1] = 0
 
-    def plan(self, zone: str) -> Plan:
-        """What was asked for; `zone` is the caller's own. Invalid unless it is exactly one of the three."""
+    def plan(self, zone: str, present: datetime) -> Plan:
+        """What was asked for at the instant `present`; `zone` is the caller's own. Invalid unless it is exactly one of
+        the three."""
         chosen = [name for name in ("now", "wall", "at") if getattr(self, name) is not None]
         if len(chosen) != 1:
             raise Invalid("Say when.", [Wrong("/", "Give exactly one of now, wall (with zone) and at.", "when")])
@@ -54,7 +54,7 @@ class WhenIn(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
                     "A wall time needs its zone.", [Wrong("/zone", "Add a zone such as Europe/Berlin.", "missing")]
                 )
             return on_the_wall(self.wall, self.zone, self.fold)
-        return at_the_instant(self.at or now(), self.zone or zone)
+        return at_the_instant(self.at or present, self.zone or zone)
 
 
 class VerdictIn(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
@@ -176,7 +176,7 @@ class PublicationController(Controller):
     ) -> PublicationOut:
         """Another time for this account alone. 409 once it is going out or partly online."""
         user = await User.get(caller.user_id)
-        when = data.plan(user.zone if user else "UTC")
+        when = data.plan(user.zone if user else "UTC", backing.now())
         return await _shown(caller, await single.move(caller, publication_id, when, backing), backing)
 
     @delete("/{publication_id:str}/plan", summary="Cancel one", guards=[needs("author")], status_code=HTTP_200_OK)

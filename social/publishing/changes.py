@@ -43,15 +43,16 @@ def not_later(lateness: Lateness | None, due_at: datetime) -> Json:
     }
 
 
-def renewed(publication: Publication) -> Json:
-    """A new revision: a new key, nothing prepared, no attempt and no death known. What is online of it stays so."""
+def renewed(publication: Publication, at: datetime) -> Json:
+    """A new revision, to go out `at` that instant: a new key, nothing prepared, no attempt and no death known. What is
+    online of it stays so."""
     rev = publication.rev + 1
     fresh: Json = {
         "rev": rev,
         "key": key_of(publication.id, rev, publication.part),
         "prepared": {},
         "prepared_until": None,
-        "prepare_at": preparing_begins(publication.content, publication.platform, now()),
+        "prepare_at": preparing_begins(publication.content, publication.platform, at),
         "waits_since": None,
         "first_sent_at": None,
         "deaths": 0,

@@ -13,7 +13,6 @@ from bson import ObjectId
 
 from social.backing.mongo import as_bson
 from social.backing.owner import Owner
-from social.moments import now
 from social.people.lateness import Lateness
 from social.platforms import PLATFORMS
 from social.platforms.contract import Content, Prepared, Realm, Receipt, Turn
@@ -48,9 +47,10 @@ def key_of(id: ObjectId, rev: int, part: int = 0) -> str:
 
 
 def preparing_begins(content: Content, platform: str, due_at: datetime) -> datetime | None:
-    """When `content` may begin to be prepared for `due_at`, or None where there is nothing to prepare."""
+    """When `content` may begin to be prepared for `due_at`, or None where there is nothing to prepare. That may have
+    passed: what is nearer to its time is prepared before what is not, whichever was planned first."""
     kind = PLATFORMS[platform]
-    return max(now(), due_at - kind.prepare_ahead) if kind.prepares(content) else None
+    return due_at - kind.prepare_ahead if kind.prepares(content) else None
 
 
 class Facts:

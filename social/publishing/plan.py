@@ -5,6 +5,7 @@ The condition on a publication's state stands in the write itself, so that nothi
 """
 
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 
 from beanie import PydanticObjectId
@@ -16,7 +17,6 @@ from social.backing import Backing
 from social.backing.mongo import as_bson
 from social.errors import Conflict, Forbidden, Invalid, Wrong
 from social.media.documents import Media
-from social.moments import now
 from social.outbox.documents import announce
 from social.people.documents import Workspace
 from social.people.lateness import Lateness, sensible
@@ -93,7 +93,7 @@ async def plan(caller: Caller, post_id: str, revision: int, when: Plan, backing:
     Invalid lists everything that keeps it from any of its accounts, at once. Conflict as in `save`.
     """
     post = await writable(caller, post_id)
-    must_be_ahead(when, now())
+    must_be_ahead(when, backing.now())
     if when.lateness:
         sensible(when.lateness)
     contents = await fitting(caller, post.written, when.due_at, backing)
@@ -219,7 +219,7 @@ async def _changed(
         date = to or post.plan
         lateness = (date and date.lateness) or await Workspace.lateness_of(post.workspace_id, session)
         told = [
-            await _followed(changed, account, content, there.get(account.id), to, lateness, session)
+            await _followed(changed, account, content, there.get(account.id), to, lateness, backing.now(), session)
             for account, content in contents.values()
         ]
         if contents:
@@ -240,12 +240,13 @@ async def _followed(
     publication: Publication | None,
     to: Plan | None,
     lateness: Lateness,
+    present: datetime,
     session: AsyncClientSession,
 ) -> Publication | None:
     """One account's publication after its post has changed; None if it stays as it is."""
     if publication is None:
         when = to or post.plan
-        if when is None or (to is None and when.due_at < now()):
+        if when is None or (to is None and when.due_at < present):
             detail = "Its time has passed. Plan the post anew to send it here too."
             raise Invalid("This account was added too late.", [Wrong("/accounts", detail, "past")])
         return await _inserted(post, account, content, when, lateness, session)
@@ -254,7 +255,7 @@ async def _followed(
     changes = _redated(publication, to, lateness) if to else {}
     if content != publication.content or publication.state in REVIVABLE:
         due_at = to.due_at if to else publication.due_at
-        changes |= renewed(publication) | {
+        changes |= renewed(publication, due_at) | {
             "content": as_bson(content),
             "prepare_at": preparing_begins(content, publication.platform, due_at),
         }

@@ -6,7 +6,7 @@ To say it twice changes nothing: what the first time has done is `already` so th
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Literal, TypeAlias
 
 import msgspec
@@ -16,7 +16,6 @@ from bson import ObjectId
 
 from social.backing import Backing
 from social.errors import Conflict, Forbidden, NotFound, Refused
-from social.moments import now
 from social.people.roles import Caller
 from social.posts.documents import Post
 from social.publishing.documents import Publication
@@ -49,6 +48,9 @@ async def send_now(caller: Caller, ids: Sequence[str], backing: Backing) -> list
     places: dict[ObjectId, timedelta] = {}
     spacing = backing.settings.times.timedelta("spacing")
 
+    def goes_out(publication: Publication) -> bool:
+        return _goes_out(publication, backing.now())
+
     async def decide(publication: Publication) -> Publication:
         return await try_now(publication, backing, after=places[publication.id])
 
@@ -57,10 +59,10 @@ async def send_now(caller: Caller, ids: Sequence[str], backing: Backing) -> list
         for each in sorted(publications, key=lambda each: (each.due_at, each.id)):
             before = on_account.get(each.account_id, 0)
             places[each.id] = before * spacing
-            if not _goes_out(each) and not each.ambiguous:
+            if not goes_out(each) and not each.ambiguous:
                 on_account[each.account_id] = before + 1
 
-    return await _each(caller, ids, decide, _goes_out, line_up)
+    return await _each(caller, ids, decide, goes_out, line_up)
 
 
 async def cancel(caller: Caller, ids: Sequence[str], backing: Backing) -> list[Decided]:
@@ -115,10 +117,10 @@ async def _decided(
         return Decided(id=id, outcome="refused", publication=present, refusal=refusal)
 
 
-def _goes_out(publication: Publication) -> bool:
+def _goes_out(publication: Publication, present: datetime) -> bool:
     """Whether it goes out, or is out, without a further word."""
     in_line = publication.reason is not None and publication.reason.code == SPACED
-    return publication.state in UNDER_WAY and (publication.due_at <= now() or in_line)
+    return publication.state in UNDER_WAY and (publication.due_at <= present or in_line)
 
 
 async def _read(caller: Caller, ids: Iterable[str]) -> list[Publication]:

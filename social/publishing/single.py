@@ -43,7 +43,7 @@ Json = dict[str, Any]
 async def move(caller: Caller, publication_id: str, when: Plan, backing: Backing) -> Publication:
     """Another date for one publication. Its content and revision stay. Conflict if it is going out, partly online or
     final."""
-    must_be_ahead(when, now())
+    must_be_ahead(when, backing.now())
     publication = await _writable(caller, publication_id)
     if publication.state in GOING_OUT:
         raise going_out(publication)
@@ -101,7 +101,7 @@ async def again(caller: Caller, publication_id: str, backing: Backing) -> Public
 async def try_now(publication: Publication, backing: Backing, *, after: timedelta = timedelta()) -> Publication:
     """As `again`, of one that the caller may change: so long `after` now, where it is one of several."""
     if publication.ambiguous and publication.state in (State.HELD, State.WAITING, State.UNCONFIRMED):
-        changes: Json = {"state": State.UNCONFIRMED, "next_at": now()}
+        changes: Json = {"state": State.UNCONFIRMED, "next_at": backing.now()}
         return await _change_and_tell(publication, changes, (publication.state,), backing, in_doubt=True)
     if publication.state not in (State.WAITING, State.HELD, *REVIVABLE):
         raise Conflict("There is nothing to try again: it is planned, going out or online.", state=publication.state)
@@ -109,12 +109,13 @@ async def try_now(publication: Publication, backing: Backing, *, after: timedelt
         sentence = publication.reason.text if publication.reason else "The rest cannot be attached to what is online."
         raise Conflict(sentence, publication_id=str(publication.id))
     ended = publication.state in REVIVABLE or (publication.reason is not None and publication.reason.code == PARTLY)
-    at = now() + after
-    changes = _sent_again(publication, at) if ended else _at_once(publication, at)
+    present = backing.now()
+    at = present + after
+    changes = _sent_again(publication, at) if ended else _at_once(publication, at, present)
     if after:
         changes["reason"] = as_bson(one_by_one(at))
     tried = await _change_and_tell(publication, changes, (publication.state,), backing)
-    await hint(now(), backing)
+    await hint(backing.now(), backing)
     return tried
 
 
@@ -135,25 +136,25 @@ async def verdict(
         await went_out(publication, fact.receipt, backing)
         return await Publication.found(caller, publication_id)
     if is_there:
-        changes |= _there(publication, Receipt(id=url or "", url=url, evidence="person"))
+        changes |= _there(publication, Receipt(id=url or "", url=url, evidence="person"), backing.now())
     elif publication.state == State.HELD:
-        changes |= _sent_again(publication, now())
+        changes |= _sent_again(publication, backing.now())
     else:  # the first one may still land: two keys would make two posts
         raise Conflict("We are still checking this ourselves. Wait until we ask you.", state=publication.state)
     changed = await _change_and_tell(publication, changes, (publication.state,), backing, in_doubt=True)
-    await hint(now(), backing)
+    await hint(backing.now(), backing)
     return changed
 
 
 def _sent_again(publication: Publication, at: datetime) -> Json:
     """At that instant under a new key: all of it, or the part whose turn it is and what follows."""
     if publication.partly_online:
-        return renewed(publication) | _its_turn(publication, at)
+        return renewed(publication, at) | _its_turn(publication, at)
     planned = {"state": State.PLANNED, "reason": None, "tries": 0}
-    return dated(at_the_instant(at, publication.zone), publication) | renewed(publication) | planned
+    return dated(at_the_instant(at, publication.zone), publication) | renewed(publication, at) | planned
 
 
-def _at_once(publication: Publication, at: datetime) -> Json:
+def _at_once(publication: Publication, at: datetime, present: datetime) -> Json:
     """What it waits for is not waited for; one that was held before its time still waits for that. From then on it has
     as long again until it is too late."""
     at = max(at, publication.due_at)
@@ -163,19 +164,19 @@ def _at_once(publication: Publication, at: datetime) -> Json:
         "tries": 0,
         "deaths": 0,
         "next_at": at,
-        "prepare_at": now() if publication.prepare_at else publication.prepare_for(at),
+        "prepare_at": present if publication.prepare_at else publication.prepare_for(at),
     }
     return changes | _its_turn(publication, at) if publication.partly_online else changes
 
 
 def _its_turn(publication: Publication, at: datetime) -> Json:
-    return publication.after(on_with(publication.progress, now=at), now()) | {"tries": 0}
+    return publication.after(on_with(publication.progress, now=at), at) | {"tries": 0}
 
 
-def _there(publication: Publication, receipt: Receipt) -> Json:
+def _there(publication: Publication, receipt: Receipt, at: datetime) -> Json:
     """The receipt's fields, and the end; or for a part that others follow, that a person must decide."""
-    ended = publication.after(on_a_persons_word(publication.progress), now())
-    return ended | publication.turn_passes(receipt) | {"answered_at": now(), "prepare_at": None}
+    ended = publication.after(on_a_persons_word(publication.progress), at)
+    return ended | publication.turn_passes(receipt) | {"answered_at": at, "prepare_at": None}
 
 
 async def _change_and_tell(
