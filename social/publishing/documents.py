@@ -23,10 +23,22 @@ from social.people.roles import Caller
 from social.people.workspaces import OfWorkspace
 from social.platforms.contract import Content, Prepared, Realm, Receipt
 from social.publishing.facts import FREE, Facts, Json, Refusal, Work
-from social.publishing.states import AHEAD, CHANGEABLE, ENDED_BADLY, FINAL, ON_HOLD, OPEN, SPACED, TAKEN, Reason, State
+from social.publishing.states import (
+    AHEAD,
+    CHANGEABLE,
+    CLAIMABLE,
+    ENDED_BADLY,
+    FINAL,
+    ON_HOLD,
+    OPEN,
+    SPACED,
+    TAKEN,
+    Reason,
+    State,
+)
 
 SHOWN = ("content.media.rendition", "content.thread.media.rendition")  # where the renditions of a publication stand
-LINE = timedelta(hours=1)  # ahead, in which those that are kept apart on an account are looked for
+LINE = timedelta(days=1)  # ahead, in which those that are kept apart on an account are looked for
 FAR = 20  # times as many as are taken are read, so that one account with many does not hide the others
 
 
@@ -307,19 +319,23 @@ class Publication(Facts, OfWorkspace):
 
     @classmethod
     async def kept_apart_until(
-        cls, account_id: ObjectId, *, overdue: timedelta, spacing: timedelta, at: datetime
+        cls,
+        account_id: ObjectId,
+        *,
+        overdue: timedelta,
+        spacing: timedelta,
+        at: datetime,
+        but: Sequence[ObjectId] = (),
     ) -> datetime | None:
         """When the next one that is overdue may go out on an account, `spacing` after the last such that went out or is
-        in line at the instant `at`; None if there was none lately."""
+        in line at the instant `at`, apart from those of `but`; None if there was none lately."""
         lately = {"account_id": account_id, "answered_at": {"$gt": at - spacing, "$type": "date"}}
-        gone = cls.engine().find(lately, {"begun_at": 1, "due_at": 1})
-        times = [
-            each["begun_at"] async for each in gone if each["begun_at"] and each["begun_at"] - each["due_at"] >= overdue
-        ]
+        gone = [each async for each in cls.engine().find(lately, {"begun_at": 1, "due_at": 1})]
         soon = {"account_id": account_id, "next_at": {"$gt": at, "$lte": at + LINE}, "reason.code": SPACED}
-        in_line = cls.engine().find(soon | in_states([State.WAITING], OPEN), {"next_at": 1})
-        times += [each["next_at"] async for each in in_line]
-        return max(times) + spacing if times else None
+        line = cls.engine().find(soon | in_states(CLAIMABLE, OPEN), {"next_at": 1})
+        last = [each["begun_at"] for each in gone if each["begun_at"] and each["begun_at"] - each["due_at"] >= overdue]
+        last += [each["next_at"] async for each in line if each["_id"] not in but]
+        return max(last) + spacing if last else None
 
     @classmethod
     async def ids_beside(cls, publication: "Publication", since: datetime) -> frozenset[str]:

@@ -5,7 +5,7 @@ To say it twice changes nothing: what the first time has done is `already` so th
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import Literal, TypeAlias
 
@@ -46,7 +46,8 @@ async def send_now(caller: Caller, ids: Sequence[str], backing: Backing) -> list
     """Lets those of `ids` go out now that wait, are held, failed, were missed or cancelled; what is in doubt is looked
     for. Of one account the earliest due goes out at once and the others follow one by one, never as a burst."""
     places: dict[ObjectId, timedelta] = {}
-    spacing = backing.settings.times.timedelta("spacing")
+    times = backing.settings.times
+    spacing = times.timedelta("spacing")
 
     def goes_out(publication: Publication) -> bool:
         return _goes_out(publication, backing.now())
@@ -54,13 +55,17 @@ async def send_now(caller: Caller, ids: Sequence[str], backing: Backing) -> list
     async def decide(publication: Publication) -> Publication:
         return await try_now(publication, backing, after=places[publication.id])
 
-    def line_up(publications: Iterable[Publication]) -> None:
-        on_account: dict[ObjectId | None, int] = {}
+    async def line_up(publications: Collection[Publication]) -> None:
+        at, ends, asked = backing.now(), dict[ObjectId, datetime](), [each.id for each in publications]
         for each in sorted(publications, key=lambda each: (each.due_at, each.id)):
-            before = on_account.get(each.account_id, 0)
-            places[each.id] = before * spacing
+            if each.account_id not in ends:  # a line that an earlier word has made goes on
+                until = await Publication.kept_apart_until(
+                    each.account_id, overdue=times.timedelta("overdue"), spacing=spacing, at=at, but=asked
+                )
+                ends[each.account_id] = max(until or at, at)
+            places[each.id] = ends[each.account_id] - at
             if not goes_out(each) and not each.ambiguous:
-                on_account[each.account_id] = before + 1
+                ends[each.account_id] += spacing
 
     return await _each(caller, ids, decide, goes_out, line_up)
 
@@ -79,13 +84,14 @@ async def _each(
     ids: Sequence[str],
     decide: Decide,
     is_so: Callable[[Publication], bool],
-    first: Callable[[Iterable[Publication]], None] = lambda publications: None,
+    first: Callable[[Collection[Publication]], Awaitable[None]] | None = None,
 ) -> list[Decided]:
     """What came of each of `ids`, in their order. Those of one post are decided about one after another."""
     wanted = list(dict.fromkeys(ids))
     there = {str(each.id): each for each in await _read(caller, wanted)}
     posts = await _posts(caller, there.values())
-    first(there.values())
+    if first is not None:
+        await first(there.values())
     room, of_posts = asyncio.Semaphore(SIDE_BY_SIDE), dict[PydanticObjectId, list[Publication]]()
     for each in there.values():
         of_posts.setdefault(each.post_id, []).append(each)

@@ -74,6 +74,7 @@ ENGINES = {
         {"_id", "state", "token", "$or"},
         {"_id", "refreshing.by"},
         {"state", "limits_read_at"},
+        {"state", "limits_read_at", "connected_at"},
     ],
     "attempts": [{"publication_id", "rev", "part", "receipt"}],
     "media": [{"key"}, {"thumbnail_key"}],

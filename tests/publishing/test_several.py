@@ -77,6 +77,21 @@ async def test_what_a_stop_kept_back_goes_out_on_one_word_in_due_order_and_not_a
         assert all(gap > 1.2 for gap in gaps), gaps
 
 
+async def test_what_is_let_go_by_several_words_goes_out_one_by_one_too(
+    backing: Backing, caller: Caller, late: Kept
+) -> None:
+    publications, ids = late
+
+    for some in (ids[:4], ids[4:]):  # as a browser does it that lets many go
+        assert outcomes(await several.send_now(caller, some, backing)) == ["done"] * len(some)
+
+    for account in {each.account_id for each in publications}:
+        line = await Publication.find({"account_id": account}).sort("next_at").to_list()
+        places = [each.next_at for each in line if each.next_at]
+        gaps = [after - before for before, after in pairwise(places)]
+        assert all(gap > backing.settings.times.timedelta("spacing") * 0.9 for gap in gaps), gaps
+
+
 async def test_what_must_be_prepared_first_keeps_its_place_in_line(
     backing: Backing, caller: Caller, late: Kept, monkeypatch: pytest.MonkeyPatch
 ) -> None:
