@@ -216,6 +216,7 @@ for i, b in ipairs(breakers) do
     if b.phase == 'shut' then
       redis.call('ZREM', index, key)
     else
+      redis.call('ZREMRANGEBYSCORE', index, '-inf', now) -- of those that nobody has asked for so long
       redis.call('ZADD', index, now + STALE, key)
       redis.call('PEXPIRE', index, STALE)
     end

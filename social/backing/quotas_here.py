@@ -211,4 +211,6 @@ class _Step:
                 self._kept_breakers.pop(key, None)
             else:
                 life = self._rules.within if b["phase"] == "shut" else self._rules.stale
+                for old in [old for old, (until, _) in self._kept_breakers.items() if until <= self.now]:
+                    del self._kept_breakers[old]
                 self._kept_breakers[key] = (self.now + life, b)

@@ -537,20 +537,33 @@ async def test_a_full_window_does_not_use_up_the_trial(clocked: Clocked) -> None
     assert await crowd(clocked, 1) == [0]
 
 
-async def test_open_breakers_are_known_by_name_until_they_close(clocked: Clocked, backing: Backing) -> None:
-    async def known() -> tuple[str, ...]:
-        redis = Redis.from_url(NOBODY) if clocked._alone else backing.redis
-        names = await clocked.quotas.open_breakers(redis, "test:")
-        if clocked._alone:
-            await redis.aclose()
-        return names
+async def known(clocked: Clocked, backing: Backing) -> tuple[str, ...]:
+    """The breakers that are open."""
+    redis = Redis.from_url(NOBODY) if clocked._alone else backing.redis
+    names = await clocked.quotas.open_breakers(redis, "test:")
+    if clocked._alone:
+        await redis.aclose()
+    return names
 
-    assert await known() == ()
+
+async def test_an_open_breaker_that_nobody_asks_is_not_known_for_ever_because_another_opens(
+    clocked: Clocked, backing: Backing
+) -> None:
     await heard(clocked, failed("ada", "bob", "eve"))
-    assert await known() == ("x",)
+    clocked.now += Breaking().stale + 1
+
+    await heard(clocked, Health("y", well=False, failed=failed("ada", "bob", "eve").failed))
+
+    assert await known(clocked, backing) == ("y",)
+
+
+async def test_open_breakers_are_known_by_name_until_they_close(clocked: Clocked, backing: Backing) -> None:
+    assert await known(clocked, backing) == ()
+    await heard(clocked, failed("ada", "bob", "eve"))
+    assert await known(clocked, backing) == ("x",)
     clocked.now += (await crowd(clocked, 1))[0]
     await crowd(clocked, 1)
     await heard(clocked, WELL)
     clocked.now += 30_001
     await crowd(clocked, 1)
-    assert await known() == ()
+    assert await known(clocked, backing) == ()
