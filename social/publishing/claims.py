@@ -15,10 +15,12 @@ from functools import partial
 from typing import Any, Final, TypeAlias
 
 import bson
+import msgspec
 import structlog
 from bson import ObjectId
 from bson.codec_options import CodecOptions
 from bson.raw_bson import RawBSONDocument
+from pydantic import ValidationError
 from pymongo.asynchronous.client_session import AsyncClientSession
 from pymongo.errors import PyMongoError
 
@@ -29,6 +31,7 @@ from social.errors import QuotaSpent, RetryLater
 from social.moments import steady
 from social.outbox.bus import Bus
 from social.outbox.documents import announce
+from social.platforms import PLATFORMS
 from social.publishing import gate, lateness
 from social.publishing.arming import AS_IT_WAS, arm, kept, stamp
 from social.publishing.attempts import Attempt
@@ -72,6 +75,7 @@ class HeldLane:
     late_until: datetime | None = None  # when the next one that a stop has kept back may go out
     account: Account | None = None
     account_read: float = float("-inf")
+    unreadable: bool = False  # its account was written by a newer version: nothing of it goes out here
     admitted: ObjectId | None = None  # let through the gate, and then it was too early: it has its place
 
     def safe_until(self, times: Times) -> float:
@@ -208,7 +212,14 @@ class Claim:
         """The first of what the claim holds on `lane`, in due order, that it has not handed out yet."""
         if not lane.line and lane.goes_on:
             await self.read(lane)
-        return InHand.of(bson.decode(lane.line.popleft(), AWARE)) if lane.line else None
+        while lane.line:
+            found = bson.decode(lane.line.popleft(), AWARE)
+            try:
+                return InHand.of(found)
+            except msgspec.ValidationError as error:  # it stays in line, and is given back with the lane
+                log.warning("publication.unreadable", publication=str(found["_id"]), error=str(error))
+                lane.goes_on = False
+        return None
 
     async def left_sending(self) -> list[InHand]:
         """What earlier claims of inherited lanes armed and never concluded. What was armed after this one took them is
@@ -237,6 +248,10 @@ class Claim:
     async def _read(self, lanes: Sequence[HeldLane]) -> Sequence[None]:
         each = max(1, min(LINE, READ_AHEAD // len(self.lanes)))
         await asyncio.gather(self._lines(lanes, each), self._accounts(lanes))
+        for lane in lanes:
+            if lane.unreadable:
+                lane.line.clear()
+                lane.goes_on = False
         return [None] * len(lanes)
 
     async def _lines(self, lanes: Sequence[HeldLane], each: int) -> None:
@@ -289,7 +304,8 @@ class Claim:
         for lane in stale.values():
             lane.account, lane.account_read = None, steady()
         async for found in Account.get_pymongo_collection().find({"_id": {"$in": list(stale)}}):
-            stale[found["_id"]].account = Account.model_validate(found)
+            lane = stale[found["_id"]]
+            lane.account, lane.unreadable = _account(found)
 
     async def _arm(self, waiting: Sequence[tuple[InHand, HeldLane]]) -> Sequence[Armed]:
         asking = [sending(each, lane) for each, lane in waiting if lane.admitted != each.id]
@@ -414,6 +430,16 @@ def sending(publication: InHand, lane: HeldLane) -> Sending:
         account.remote_id if account else "",
         account.allowed if account else (),
     )
+
+
+def _account(found: Json) -> tuple[Account | None, bool]:
+    """The account as it is stored; or that this version cannot read it, or does not know its platform."""
+    try:
+        account: Account = Account.model_validate(found)
+    except ValidationError as error:
+        log.warning("account.unreadable", account=str(found["_id"]), error=str(error.errors(include_input=False)))
+        return None, True
+    return account, account.platform not in PLATFORMS
 
 
 def _documents(batch: bytes) -> Iterator[bytes]:

@@ -8,9 +8,10 @@ from datetime import datetime, timedelta
 from typing import Annotated
 
 import msgspec
+import structlog
 from beanie import PydanticObjectId
 from bson import ObjectId
-from pydantic import Field, model_validator
+from pydantic import Field, ValidationError, model_validator
 from pymongo import IndexModel
 from pymongo.asynchronous.client_session import AsyncClientSession
 from pymongo.asynchronous.collection import AsyncCollection
@@ -37,6 +38,7 @@ from social.publishing.states import (
     State,
 )
 
+log = structlog.get_logger()
 SHOWN = ("content.media.rendition", "content.thread.media.rendition")  # where the renditions of a publication stand
 LINE = timedelta(days=1)  # ahead, in which those that are kept apart on an account are looked for
 FAR = 20  # times as many as are taken are read, so that one account with many does not hide the others
@@ -417,11 +419,23 @@ class Publication(Facts, OfWorkspace):
             "updated_at": {"$max": [at, {"$add": ["$updated_at", 1]}]},
         }
         await cls.engine().update_many(due | free | mine, [{"$set": taken}])
-        return [cls._certain(found) async for found in cls.engine().find(mine | {"work.token": work.token})]
+        taken_now = [each async for each in cls.engine().find(mine | {"work.token": work.token})]
+        return [each for each in map(cls._readable, taken_now) if each is not None]
 
     @classmethod
     def _read(cls, found: Json | None) -> "Publication | None":
         return None if found is None else cls._certain(found)
+
+    @classmethod
+    def _readable(cls, found: Json) -> "Publication | None":
+        """It, unless a newer version wrote it so that this one cannot read it: then it waits for that one, and keeps
+        back nobody who was taken with it."""
+        try:
+            return cls._certain(found)
+        except ValidationError as error:
+            said = str(error.errors(include_input=False))
+            log.warning("publication.unreadable", publication=str(found["_id"]), error=said)
+            return None
 
     @classmethod
     def _certain(cls, found: Json) -> "Publication":
