@@ -332,10 +332,10 @@ class Publication(Facts, OfWorkspace):
         """When the next one that is overdue may go out on an account, `spacing` after the last such that went out or is
         in line at the instant `at`, apart from those of `but`; None if there was none lately."""
         lately = {"account_id": account_id, "answered_at": {"$gt": at - spacing, "$type": "date"}}
-        gone = [each async for each in cls.engine().find(lately, {"begun_at": 1, "due_at": 1})]
+        gone = [each async for each in cls.engine().find(lately, {"begun_at": 1, "due_at": 1}) if each.get("begun_at")]
         soon = {"account_id": account_id, "next_at": {"$gt": at, "$lte": at + LINE}, "reason.code": SPACED}
         line = cls.engine().find(soon | in_states(CLAIMABLE, OPEN), {"next_at": 1})
-        last = [each["begun_at"] for each in gone if each["begun_at"] and each["begun_at"] - each["due_at"] >= overdue]
+        last = [each["begun_at"] for each in gone if each["begun_at"] - each["due_at"] >= overdue]
         last += [each["next_at"] async for each in line if each["_id"] not in but]
         return max(last) + spacing if last else None
 
