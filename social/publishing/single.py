@@ -138,7 +138,8 @@ async def verdict(
     if is_there:
         changes |= _there(publication, Receipt(id=url or "", url=url, evidence="person"), backing.now())
     elif publication.state == State.HELD:
-        changes |= _sent_again(publication, backing.now())
+        # It counts as a repeat: the platform may know better than the person, and say that it has this already.
+        changes |= _sent_again(publication, backing.now()) | {"attempts_before": publication.attempts_before}
     else:  # the first one may still land: two keys would make two posts
         raise Conflict("We are still checking this ourselves. Wait until we ask you.", state=publication.state)
     changed = await _change_and_tell(publication, changes, (publication.state,), backing, in_doubt=True)

@@ -13,10 +13,11 @@ from social.backing.mongo import NOW
 from social.errors import Rejected
 from social.jobs.running import Running
 from social.moments import now
+from social.people.roles import Caller
 from social.platforms import PLATFORMS
 from social.platforms.calls import Call
 from social.platforms.contract import Receipt, Turn
-from social.publishing import arming, claims
+from social.publishing import arming, claims, single
 from social.publishing.attempts import Attempt
 from social.publishing.documents import Publication
 from social.publishing.lanes import Lane
@@ -273,3 +274,20 @@ async def test_who_takes_it_for_a_look_does_not_set_the_time_of_its_last_change_
     )
 
     assert looked_for.updated_at > ahead  # browsers believe the latest
+
+
+async def test_what_a_person_did_not_see_and_the_platform_has_already_is_not_called_failed(
+    planned: Planned, connect: Connect, caller: Caller, backing: Backing, sandbox: Sandbox
+) -> None:
+    post = await planned("there after all", on=(await connect("ada", platform="x"),))
+    await send_due(backing.now() + timedelta(seconds=1), backing)
+    assert (await of(post)).state is State.ONLINE
+    unheard = {"state": State.HELD, "ambiguous": True, "receipts": [], "answered_at": None}
+    await Publication.engine().update_one({"post_id": post.id}, {"$set": unheard})
+
+    await single.verdict(caller, str((await of(post)).id), is_there=False, url=None, backing=backing)
+    await send_due(backing.now() + timedelta(seconds=1), backing)
+
+    refused = await of(post)
+    assert (refused.state, refused.ambiguous, refused.attempt_no) == (State.UNCONFIRMED, True, 2)
+    assert sandbox.texts() == ["there after all"]
