@@ -44,6 +44,7 @@ from social.platforms import PLATFORMS
 from social.posts.documents import Post
 from social.publishing.attempts import Attempt
 from social.publishing.documents import Publication
+from social.publishing.findings import Finding
 from social.publishing.holds import Hold
 from social.publishing.lanes import Lane
 from social.publishing.lateness import Count, LateMinute
@@ -57,7 +58,7 @@ log = structlog.get_logger()
 DOCUMENTS: tuple[type[Document], ...] = (
     User, Workspace, Membership, Session, Tries, Ticket, Invitation, Repeat, Account, AppRegistration, Pending,
     FoundAccount, Installation, Media, Upload, Rendition, Clip, Post, Publication, Attempt, Lane, Hold, Telling,
-    LateMinute, Count, Alarm, Beat, Round, Row, Relay,
+    Finding, LateMinute, Count, Alarm, Beat, Round, Row, Relay,
 )  # fmt: skip
 BACKLOG = 2048
 GARBAGE = 20_000  # objects more than before, after which those that refer to each other are looked for

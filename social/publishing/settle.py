@@ -24,6 +24,7 @@ from social.platforms.contract import Receipt, Sought
 from social.publishing.attempts import Attempt
 from social.publishing.documents import Publication
 from social.publishing.facts import Refusal, Work
+from social.publishing.findings import Finding
 from social.publishing.prepare import begun, renewing, taken
 from social.publishing.reconnect import login_refused
 from social.publishing.send import crash_here, went_out
@@ -107,7 +108,8 @@ async def _looked(publication: Publication, account: Account | None, backing: Ba
     if found is None or platform.settles == "rkey":
         return found
     alive = repeatable(platform.settles, turn.first_sent_at, platform.replay_for, backing.now())
-    if not await _another_s(found, sought, publication, keyed=alive):
+    another_s = await _another_s(found, sought, publication, keyed=alive)
+    if not another_s and await Finding.stands_for(publication, found.id, account, at=backing.now()):
         return found
     if alive and publication.refusal is None:
         return None  # it is sent again, and its key tells it from the other
@@ -118,13 +120,13 @@ async def _another_s(found: Receipt, sought: Sought, publication: Publication, *
     """Whether `found` may be another publication's: one whose receipt came while we looked, or one of the same words
     that is being sent at this moment. Where a key will tell, also one that is in doubt like this one; without a key
     the two may as well change places, for what is found for one is not found for the other again."""
-    if found.id in await Publication.ids_beside(publication, sought.first_sent_at):
-        return True
-    return any(
+    # In this order: what is sent no longer has its receipt.
+    sent = any(
         each.part == sought.part == 0 and each.content.text.strip() == sought.text.strip()
         for each in await Publication.unheard_of_beside(publication)
         if keyed or each.state == State.SENDING
     )
+    return sent or found.id in await Publication.ids_beside(publication, sought.first_sent_at)
 
 
 def _unfound(publication: Publication, backing: Backing) -> Step:

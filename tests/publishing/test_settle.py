@@ -9,17 +9,19 @@ import pytest
 
 from social.accounts.documents import Account
 from social.backing import Backing
-from social.backing.mongo import NOW
+from social.backing.mongo import NOW, as_bson
 from social.errors import Rejected
 from social.jobs.running import Running
 from social.moments import now
 from social.people.roles import Caller
 from social.platforms import PLATFORMS
 from social.platforms.calls import Call
-from social.platforms.contract import Receipt, Turn
-from social.publishing import arming, claims, single
+from social.platforms.contract import Receipt, Sought, Turn
+from social.posts.documents import Post
+from social.publishing import arming, claims, settle, single
 from social.publishing.attempts import Attempt
 from social.publishing.documents import Publication
+from social.publishing.findings import Finding
 from social.publishing.lanes import Lane
 from social.publishing.prepare import taken
 from social.publishing.reconnect import account_back
@@ -28,6 +30,8 @@ from social.publishing.settle import settle_due
 from social.publishing.states import State
 from tests.publishing.conftest import Connect, Planned, of, until
 from tests.servers.sandbox import Sandbox
+
+PROOF = as_bson(Receipt(id="p1", evidence="lookup"))
 
 
 @pytest.mark.parametrize(
@@ -216,6 +220,54 @@ async def test_two_posts_of_the_same_words_are_told_apart(planned: Planned, engi
 
     assert sandbox.texts() == ["the same"] * 2
     assert len({receipt.id for receipt in receipts if receipt}) == 2
+
+
+async def test_two_looks_at_once_never_take_one_post_for_two_of_the_same_words(
+    planned: Planned, backing: Backing, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    posts = [await planned("the same") for _ in range(2)]
+    await send_due(now() + timedelta(seconds=1), backing)
+    doubt = {"state": State.UNCONFIRMED, "ambiguous": True, "answered_at": None, "receipts": [], "next_at": now()}
+    their_keys_are_dead = {"first_sent_at": now() - timedelta(hours=2)}
+    await Publication.engine().update_many({}, {"$set": doubt | their_keys_are_dead})
+    both_have_looked, find = asyncio.Barrier(2), PLATFORMS["mastodon"].find
+
+    async def found(call: Call, sought: Sought) -> Receipt | None:
+        there = await find(call, sought)
+        await both_have_looked.wait()
+        return there
+
+    async def look(post: Post) -> None:  # as an instance that took it in the same moment as another one the other
+        work = taken(backing)
+        await Publication.engine().update_one({"post_id": post.id}, {"$set": {"work": as_bson(work)}})
+        await settle._settle(await of(post), work, backing)
+
+    with monkeypatch.context() as patch:
+        patch.setitem(PLATFORMS, "mastodon", dataclasses.replace(PLATFORMS["mastodon"], find=found))
+        await asyncio.gather(*map(look, posts))
+    once = [receipt.id for post in posts for receipt in (await of(post)).receipts]
+    await Publication.engine().update_many({"state": State.UNCONFIRMED}, {"$set": {"next_at": now()}})
+    await settle_due(backing)
+
+    left = [await of(post) for post in posts]
+    assert len(once) == 1
+    assert [each.state for each in left] == [State.ONLINE] * 2
+    assert {receipt.id for each in left for receipt in each.receipts} == {each["id"] for each in sandbox.statuses()}
+
+
+async def test_what_was_found_for_one_that_has_ended_without_it_may_be_another_s(
+    planned: Planned, account: Account, backing: Backing
+) -> None:
+    first, second = [await of(await planned("the same")) for _ in range(2)]
+
+    assert await Finding.stands_for(first, "p1", account, at=backing.now())
+    assert await Finding.stands_for(first, "p1", account, at=backing.now())
+    assert not await Finding.stands_for(second, "p1", account, at=backing.now())
+    await Publication.engine().update_one({"_id": first.id}, {"$set": {"state": State.ONLINE, "receipts": [PROOF]}})
+    assert not await Finding.stands_for(second, "p1", account, at=backing.now())
+    await Publication.engine().update_one({"_id": first.id}, {"$set": {"receipts": [PROOF | {"id": "p2"}]}})
+    assert await Finding.stands_for(second, "p1", account, at=backing.now())
+    assert not await Finding.stands_for(first, "p1", account, at=backing.now())
 
 
 async def test_a_look_does_not_take_what_another_of_the_same_words_is_just_sending(
