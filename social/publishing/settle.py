@@ -4,7 +4,7 @@ Of a thread it is one part that is in doubt: those before it are online, those a
 """
 
 from collections.abc import Iterable
-from datetime import timedelta
+from datetime import datetime, timedelta
 from itertools import groupby
 from typing import Any
 
@@ -107,26 +107,32 @@ async def _looked(publication: Publication, account: Account | None, backing: Ba
     found = await as_account(account, backing, find)
     if found is None or platform.settles == "rkey":
         return found
-    alive = repeatable(platform.settles, turn.first_sent_at, platform.replay_for, backing.now())
-    another_s = await _another_s(found, sought, publication, keyed=alive)
+    another_s = await _another_s(found, sought, publication, backing.now())
     if not another_s and await Finding.stands_for(publication, found.id, account, at=backing.now()):
         return found
-    if alive and publication.refusal is None:
+    if _has_a_key(publication, backing.now()) and publication.refusal is None:
         return None  # it is sent again, and its key tells it from the other
     raise RetryLater("What was found may be another post of the same words.")
 
 
-async def _another_s(found: Receipt, sought: Sought, publication: Publication, *, keyed: bool) -> bool:
+async def _another_s(found: Receipt, sought: Sought, publication: Publication, at: datetime) -> bool:
     """Whether `found` may be another publication's: one whose receipt came while we looked, or one of the same words
-    that is being sent at this moment. Where a key will tell, also one that is in doubt like this one; without a key
-    the two may as well change places, for what is found for one is not found for the other again."""
+    that is being sent at this moment. Also one that is in doubt like this one, where the key of either will tell.
+    Without keys the two may as well change places, for what is found for one is not found for the other again."""
     # In this order: what is sent no longer has its receipt.
-    sent = any(
+    unheard_of = any(
         each.part == sought.part == 0 and each.content.text.strip() == sought.text.strip()
         for each in await Publication.unheard_of_beside(publication)
-        if keyed or each.state == State.SENDING
+        if each.state == State.SENDING or _has_a_key(publication, at) or _has_a_key(each, at)
     )
-    return sent or found.id in await Publication.ids_beside(publication, sought.first_sent_at)
+    return unheard_of or found.id in await Publication.ids_beside(publication, sought.first_sent_at)
+
+
+def _has_a_key(publication: Publication, at: datetime) -> bool:
+    """Whether the platform would know it by its key if it came again at the instant `at`."""
+    platform = PLATFORMS[publication.platform]
+    first_sent_at = publication.first_sent_at or publication.sent_at or publication.due_at
+    return repeatable(platform.settles, first_sent_at, platform.replay_for, at)
 
 
 def _unfound(publication: Publication, backing: Backing) -> Step:

@@ -255,6 +255,24 @@ async def test_two_looks_at_once_never_take_one_post_for_two_of_the_same_words(
     assert {receipt.id for each in left for receipt in each.receipts} == {each["id"] for each in sandbox.statuses()}
 
 
+async def test_a_look_does_not_take_what_the_key_of_another_of_the_same_words_will_bring(
+    planned: Planned, backing: Backing, sandbox: Sandbox
+) -> None:
+    sandbox.trouble(publish={"hang_up": "before", "count": 1})
+    lost, there = await planned("the same"), await planned("the same")
+    await send_due(now() + timedelta(seconds=1), backing)
+    assert ((await of(lost)).state, (await of(there)).state) == (State.UNCONFIRMED, State.ONLINE)
+    doubt = {"state": State.UNCONFIRMED, "ambiguous": True, "answered_at": None, "receipts": []}
+    await Publication.engine().update_many({}, {"$set": doubt | {"next_at": now() + timedelta(hours=1)}})
+    its_key_is_dead = {"first_sent_at": now() - timedelta(hours=2), "next_at": now()}
+    await Publication.engine().update_one({"post_id": lost.id}, {"$set": its_key_is_dead})
+
+    await settle_due(backing)
+
+    left = await of(lost)
+    assert (left.state, left.receipts) == (State.UNCONFIRMED, [])  # it is looked for again when the other is known
+
+
 async def test_what_was_found_for_one_that_has_ended_without_it_may_be_another_s(
     planned: Planned, account: Account, backing: Backing
 ) -> None:
