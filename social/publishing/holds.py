@@ -142,8 +142,12 @@ async def keep_holding(backing: Backing) -> None:
         return
     there = {each.id for each in await Hold.find({"_id": {"$in": marked}}).to_list()}
     before = await _marked()
-    for ended in set(marked) - there:  # a mark is younger than its hold, so the hold has gone since
-        await Lane.engine().update_many(HELD | {"holds": ended}, {"$pull": {"holds": ended}})
+    if ended := set(marked) - there:  # a mark is younger than its hold, so the hold has gone since
+        lanes = Lane.engine().find(HELD, {"holds": 1})
+        # First while the mark is there: by it somebody else begins anew, should this process end in the middle.
+        await _let_go([lane["_id"] async for lane in lanes if ended.issuperset(lane["holds"])], backing)
+        for each in ended:
+            await Lane.engine().update_many(HELD | {"holds": each}, {"$pull": {"holds": each}})
     held = await _marked()
     await _keep(held, backing)
     await _doubt(held, backing)

@@ -2,10 +2,12 @@
 
 import asyncio
 import dataclasses
+from collections.abc import Sequence
 from datetime import timedelta
 
 import msgspec
 import pytest
+from beanie import PydanticObjectId
 
 from social.accounts.documents import Account
 from social.backing import Backing
@@ -13,7 +15,7 @@ from social.errors import Conflict, Invalid, NotFound
 from social.jobs.running import Running
 from social.moments import now
 from social.people.roles import Caller
-from social.publishing import arming, claims, single
+from social.publishing import arming, claims, holds, single
 from social.publishing.documents import Publication
 from social.publishing.due import look
 from social.publishing.holds import Hold, Resumed, hold, keep_holding, resume
@@ -226,6 +228,28 @@ async def test_what_a_resume_that_died_left_half_done_is_mended(
     await keep_holding(backing)
 
     assert (await Lane.find_one({})).holds == []  # type: ignore[union-attr]
+    assert (await of(post)).state is State.PLANNED
+
+
+async def test_who_dies_while_it_mends_that_leaves_nothing_held_for_ever(
+    planned: Planned, caller: Caller, backing: Backing, account: Account, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    post = await planned("later", due_at=now() + timedelta(hours=1))
+    await hold(caller, "workspace", backing)
+    await Hold.get_pymongo_collection().delete_many({})
+    let_go = holds._let_go
+
+    async def dies_once_nothing_is_marked(accounts: Sequence[PydanticObjectId], backing: Backing) -> Resumed:
+        if await Lane.engine().find_one({"_id": account.id, "holds": []}):
+            raise ConnectionError
+        return await let_go(accounts, backing)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(holds, "_let_go", dies_once_nothing_is_marked)
+        with pytest.raises(ConnectionError):
+            await keep_holding(backing)
+    await keep_holding(backing)
+
     assert (await of(post)).state is State.PLANNED
 
 
