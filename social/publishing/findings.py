@@ -12,9 +12,11 @@ from beanie import Document, PydanticObjectId
 from pymongo import ASCENDING, IndexModel
 
 from social.accounts.documents import Account
+from social.errors import RetryLater
 from social.publishing.documents import Publication
 from social.publishing.states import FINAL
 
+MAYBE_ANOTHER_S = "What was found may be another post of the same words."
 KEPT = timedelta(days=7)  # much longer than from a look to the receipt that is written then, and by which it is known
 
 
@@ -32,7 +34,7 @@ class Finding(Document):
     @classmethod
     async def stands_for(cls, publication: Publication, found: str, account: Account, *, at: datetime) -> bool:
         """Whether the post with the id `found` on the account's server stands for `publication`, noted at the instant
-        `at`: unless it was taken for another one before, which has it or may have it yet."""
+        `at`, and not for another one, which has it. RetryLater while it is open whether that one gets it."""
         post = {"_id": f"{account.realm} {account.origin} {found}"}
         findings = cls.get_pymongo_collection()
         first = {"$setOnInsert": {"publication_id": publication.id, "at": at}}
@@ -41,9 +43,10 @@ class Finding(Document):
         if holder == publication.id:
             return True
         other = await Publication.engine().find_one({"_id": holder}, {"state": 1, "receipts.id": 1})
-        if other is not None:
-            has_it = any(receipt["id"] == found for receipt in other["receipts"])
-            if has_it or other["state"] not in FINAL:
-                return False
-        mine = {"$set": {"publication_id": publication.id, "at": at}}
-        return (await findings.update_one(post | {"publication_id": holder}, mine)).matched_count == 1
+        if other is not None and any(receipt["id"] == found for receipt in other["receipts"]):
+            return False
+        if other is None or other["state"] in FINAL:  # it has ended without
+            mine = {"$set": {"publication_id": publication.id, "at": at}}
+            if (await findings.update_one(post | {"publication_id": holder}, mine)).matched_count:
+                return True
+        raise RetryLater(MAYBE_ANOTHER_S)

@@ -24,7 +24,7 @@ from social.platforms.contract import Receipt, Sought
 from social.publishing.attempts import Attempt
 from social.publishing.documents import Publication
 from social.publishing.facts import Refusal, Work
-from social.publishing.findings import Finding
+from social.publishing.findings import MAYBE_ANOTHER_S, Finding
 from social.publishing.prepare import begun, renewing, taken
 from social.publishing.reconnect import login_refused
 from social.publishing.send import crash_here, went_out
@@ -100,19 +100,25 @@ async def _looked(publication: Publication, account: Account | None, backing: Ba
         known=await Publication.ids_beside(publication, turn.first_sent_at),
     )
     platform = PLATFORMS[publication.platform]
+    for _ in range(FEW):
+        found = await _found(sought, account, backing)
+        if found is None or platform.settles == "rkey":
+            return found
+        if await _another_s(found, sought, publication, backing.now()):
+            if _has_a_key(publication, backing.now()) and publication.refusal is None:
+                return None  # it is sent again, and its key tells it from the other
+            break
+        if await Finding.stands_for(publication, found.id, account, at=backing.now()):
+            return found
+        sought = msgspec.structs.replace(sought, known=sought.known | {found.id})  # another workspace's, of this person
+    raise RetryLater(MAYBE_ANOTHER_S)
 
+
+async def _found(sought: Sought, account: Account, backing: Backing) -> Receipt | None:
     async def find(call: Call) -> Receipt | None:
-        return await platform.find(call, sought)
+        return await PLATFORMS[account.platform].find(call, sought)
 
-    found = await as_account(account, backing, find)
-    if found is None or platform.settles == "rkey":
-        return found
-    another_s = await _another_s(found, sought, publication, backing.now())
-    if not another_s and await Finding.stands_for(publication, found.id, account, at=backing.now()):
-        return found
-    if _has_a_key(publication, backing.now()) and publication.refusal is None:
-        return None  # it is sent again, and its key tells it from the other
-    raise RetryLater("What was found may be another post of the same words.")
+    return await as_account(account, backing, find)
 
 
 async def _another_s(found: Receipt, sought: Sought, publication: Publication, at: datetime) -> bool:

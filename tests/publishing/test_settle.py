@@ -10,17 +10,19 @@ import pytest
 from social.accounts.documents import Account
 from social.backing import Backing
 from social.backing.mongo import NOW, as_bson
-from social.errors import Rejected
+from social.errors import Rejected, RetryLater
 from social.jobs.running import Running
 from social.moments import now
 from social.people.roles import Caller
 from social.platforms import PLATFORMS
 from social.platforms.calls import Call
 from social.platforms.contract import Receipt, Sought, Turn
-from social.posts.documents import Post
-from social.publishing import arming, claims, settle, single
+from social.posts.documents import Post, Written
+from social.posts.when import at_the_instant
+from social.publishing import arming, claims, plan, settle, single
 from social.publishing.attempts import Attempt
 from social.publishing.documents import Publication
+from social.publishing.facts import Json
 from social.publishing.findings import Finding
 from social.publishing.lanes import Lane
 from social.publishing.prepare import taken
@@ -28,7 +30,7 @@ from social.publishing.reconnect import account_back
 from social.publishing.send import send_due, went_out
 from social.publishing.settle import settle_due
 from social.publishing.states import State
-from tests.publishing.conftest import Connect, Planned, of, until
+from tests.publishing.conftest import Connect, Planned, of, somebody, until
 from tests.servers.sandbox import Sandbox
 
 PROOF = as_bson(Receipt(id="p1", evidence="lookup"))
@@ -255,6 +257,26 @@ async def test_two_looks_at_once_never_take_one_post_for_two_of_the_same_words(
     assert {receipt.id for each in left for receipt in each.receipts} == {each["id"] for each in sandbox.statuses()}
 
 
+async def test_what_stands_for_the_same_words_of_another_workspace_is_left_to_it(
+    planned: Planned, connect: Connect, backing: Backing, sandbox: Sandbox
+) -> None:
+    sandbox.trouble(publish=[{"hang_up": "after", "count": 1}, {"hang_up": "before", "count": 1}])
+    mine = await planned("the same", on=(await connect("grace"),))
+    await send_due(now() + timedelta(seconds=1), backing)
+    bob = await somebody("Bob")
+    written = Written(text="the same", accounts=(str((await connect("grace", of=bob)).id),))
+    his = await plan.create(bob, written, backing)
+    await plan.plan(bob, str(his.id), his.revision, at_the_instant(now(), "UTC"), backing)
+    await send_due(now() + timedelta(seconds=1), backing)
+    assert sandbox.texts() == ["the same"]
+    for post in (mine, his):  # one after the other, when both their keys are dead
+        dead = {"first_sent_at": now() - timedelta(hours=2), "next_at": now()}
+        await Publication.engine().update_one({"post_id": post.id, "state": State.UNCONFIRMED}, {"$set": dead})
+        await settle_due(backing)
+
+    assert ((await of(mine)).state, (await of(his)).receipts) == (State.ONLINE, [])
+
+
 async def test_a_look_does_not_take_what_the_key_of_another_of_the_same_words_will_bring(
     planned: Planned, backing: Backing, sandbox: Sandbox
 ) -> None:
@@ -278,14 +300,23 @@ async def test_what_was_found_for_one_that_has_ended_without_it_may_be_another_s
 ) -> None:
     first, second = [await of(await planned("the same")) for _ in range(2)]
 
-    assert await Finding.stands_for(first, "p1", account, at=backing.now())
-    assert await Finding.stands_for(first, "p1", account, at=backing.now())
-    assert not await Finding.stands_for(second, "p1", account, at=backing.now())
-    await Publication.engine().update_one({"_id": first.id}, {"$set": {"state": State.ONLINE, "receipts": [PROOF]}})
-    assert not await Finding.stands_for(second, "p1", account, at=backing.now())
-    await Publication.engine().update_one({"_id": first.id}, {"$set": {"receipts": [PROOF | {"id": "p2"}]}})
-    assert await Finding.stands_for(second, "p1", account, at=backing.now())
-    assert not await Finding.stands_for(first, "p1", account, at=backing.now())
+    async def stands_for(publication: Publication) -> bool:
+        return await Finding.stands_for(publication, "p1", account, at=backing.now())
+
+    async def ends(publication: Publication, receipt: Json) -> None:
+        online = {"state": State.ONLINE, "receipts": [receipt]}
+        await Publication.engine().update_one({"_id": publication.id}, {"$set": online})
+
+    assert await stands_for(first)
+    assert await stands_for(first)
+    with pytest.raises(RetryLater):  # it is open whether the first one gets it
+        await stands_for(second)
+    await ends(first, PROOF)
+    assert not await stands_for(second)
+    await ends(first, PROOF | {"id": "p2"})
+    assert await stands_for(second)
+    await ends(second, PROOF)
+    assert not await stands_for(first)
 
 
 async def test_a_look_does_not_take_what_another_of_the_same_words_is_just_sending(
