@@ -43,7 +43,7 @@ class Finding(Document):
         if holder == publication.id:
             return True
         other = await Publication.engine().find_one({"_id": holder}, {"state": 1, "receipts.id": 1})
-        if other is not None and any(receipt["id"] == found for receipt in other["receipts"]):
+        if other is not None and any(receipt["id"] == found for receipt in other.get("receipts", ())):
             return False
         if other is None or other["state"] in FINAL:  # it has ended without
             mine = {"$set": {"publication_id": publication.id, "at": at}}
