@@ -6,6 +6,7 @@ anew. What nobody needs any more, or another has in hand, does not bear our toke
 
 import asyncio
 import secrets
+from abc import abstractmethod
 from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime, timedelta
@@ -87,9 +88,9 @@ class ToMake(OfWorkspace):
         log.info(f"{self.noun}.failed", **self.as_logged, because=because)
         await self.conclude({"state": "failed", "next_at": None, **said})
 
+    @abstractmethod
     async def miss_file(self) -> None:
         """The file that it is to be made of is not there."""
-        raise NotImplementedError
 
     @property
     def as_logged(self) -> dict[str, str]:

@@ -35,6 +35,7 @@ log = structlog.get_logger()
 AT_ONCE = 50
 FEW = 3  # looks at one account at a time, and the next ones so much later: X answers 900 in 15 minutes (its sheet)
 APART = timedelta(seconds=3)
+QUESTIONS = 3  # in one look, where what is found first stands for others
 
 
 async def settle_due(backing: Backing) -> None:
@@ -100,7 +101,7 @@ async def _looked(publication: Publication, account: Account | None, backing: Ba
         known=await Publication.ids_beside(publication, turn.first_sent_at),
     )
     platform = PLATFORMS[publication.platform]
-    for _ in range(FEW):
+    for _ in range(QUESTIONS):
         found = await _found(sought, account, backing)
         if found is None or platform.settles == "rkey":
             return found
