@@ -185,9 +185,18 @@ class Account(OfWorkspace):
     @classmethod
     async def elsewhere(cls, account: "Account") -> bool:
         """Whether another workspace of this installation is connected to it too."""
-        same = {"remote_id": account.remote_id, "platform": account.platform, "realm": account.realm}
-        others = same | {"origin": account.origin, "state": "connected", "workspace_id": {"$ne": account.workspace_id}}
+        others = account._at_its_platform() | {"state": "connected", "workspace_id": {"$ne": account.workspace_id}}
         return await cls.find_one(others) is not None
+
+    @classmethod
+    async def of_the_same_profile(cls, account: "Account") -> list[PydanticObjectId]:
+        """The ids of all accounts of this installation that are this profile: `account`, and other workspaces'."""
+        found = cls.get_pymongo_collection().find(account._at_its_platform(), {"_id": 1})
+        return [each["_id"] async for each in found]
+
+    def _at_its_platform(self) -> dict[str, Any]:
+        names = ("remote_id", "platform", "realm", "origin")
+        return {name: getattr(self, name) for name in names}
 
     @classmethod
     async def take_refresh(

@@ -63,15 +63,17 @@ class Attempt(Document):
                 raise
 
     @classmethod
-    async def receipt_for(cls, publication: Publication) -> "Attempt | None":
-        """The fact that the part of this revision whose turn it is went out, if one was written."""
+    async def receipts_for(cls, publication: Publication) -> list[Receipt]:
+        """The facts that the part of this revision whose turn it is went out, as far as some were written, latest
+        first."""
         fact = {
             "publication_id": publication.id,
             "rev": publication.rev,
             "part": publication.part if publication.part else {"$in": [0, None]},  # None: before there were parts
             "receipt": {"$type": "object"},
         }
-        return await cls.find_one(fact)
+        brought = await cls.find(fact).sort("-n").to_list()
+        return [attempt.receipt for attempt in brought if attempt.receipt is not None]
 
     @classmethod
     async def history(cls, publication: Publication) -> list["Attempt"]:

@@ -11,9 +11,12 @@ from functools import cached_property
 import structlog
 from pymongo import UpdateMany, UpdateOne
 
+from social.errors import RetryLater
+from social.platforms.contract import Receipt
 from social.publishing.attempts import Attempt, written
 from social.publishing.documents import Publication
 from social.publishing.facts import InHand, Json
+from social.publishing.findings import Finding
 from social.publishing.gate import Attempted
 from social.publishing.states import State
 
@@ -86,7 +89,7 @@ async def concluded_one_by_one(conclusions: Sequence[Conclusion]) -> list[tuple[
     await Attempt.note([each.attempt for each in conclusions if each.attempt is not None and each.plain])
     for each in conclusions:
         done = await Publication.engine().update_one(_condition(each), {"$set": each.changes})
-        if not done.matched_count and each.fact is not None:
+        if not done.matched_count and each.fact is not None and await _is_its_own(each):
             await Publication.went_out(each.publication, each.fact)
     ids = [each.publication.id for each in conclusions]
     there = {found["_id"]: InHand.of(found) async for found in Publication.engine().find({"_id": {"$in": ids}})}
@@ -95,6 +98,19 @@ async def concluded_one_by_one(conclusions: Sequence[Conclusion]) -> list[tuple[
         (now if now is not None and _is_as_left(now, each) else None, now)
         for each, now in zip(conclusions, present, strict=True)
     ]
+
+
+async def _is_its_own(conclusion: Conclusion) -> bool:
+    """Whether the receipt that comes after the claim was lost is still this one's. Where a look has taken its post for
+    another of the same words, it is looked for as one whose answer never came."""
+    attempted = conclusion.attempted
+    if attempted is None or not isinstance(attempted.outcome, Receipt):
+        return False
+    at, found, origin = conclusion.changes["answered_at"], attempted.outcome.id, attempted.sent.origin
+    try:
+        return await Finding.stands_for(conclusion.publication, found, origin, at=at)
+    except RetryLater:
+        return False
 
 
 def _is_as_left(publication: InHand, conclusion: Conclusion) -> bool:

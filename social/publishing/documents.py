@@ -340,21 +340,23 @@ class Publication(Facts, OfWorkspace):
         return max(last) + spacing if last else None
 
     @classmethod
-    async def ids_beside(cls, publication: "Publication", since: datetime) -> frozenset[str]:
-        """The platform's ids of posts of this account that are known to be others: other publications' and this one's
+    async def ids_beside(
+        cls, publication: "Publication", accounts: Sequence[ObjectId], since: datetime
+    ) -> frozenset[str]:
+        """The platform's ids of posts on `accounts` that are known to be others: other publications' and this one's
         other parts', as far as they were made since: the same words may be there twice."""
         lately = {"$gte": since - timedelta(days=1), "$type": "date"}
-        answered = {"account_id": publication.account_id, "answered_at": lately}
+        answered = {"account_id": {"$in": list(accounts)}, "answered_at": lately}
         beside = cls.engine().find(answered, {"receipts.id": 1})
         found = [receipt["id"] async for other in beside for receipt in other.get("receipts", ())]
         return frozenset([*found, *(receipt.id for receipt in publication.receipts)]) - {""}
 
     @classmethod
-    async def unheard_of_beside(cls, publication: "Publication") -> list["Publication"]:
-        """What else on its account is being sent at this moment, or may be online already."""
+    async def unheard_of_beside(cls, publication: "Publication", accounts: Sequence[ObjectId]) -> list["Publication"]:
+        """What else on `accounts` is being sent at this moment, or may be online already."""
         states = (State.SENDING, State.UNCONFIRMED, State.WAITING, State.QUEUED, State.HELD)
         others = in_states(states, OPEN) | {
-            "account_id": publication.account_id,
+            "account_id": {"$in": list(accounts)},
             "_id": {"$ne": publication.id},
             "$or": [{"state": State.SENDING}, {"ambiguous": True}],
         }

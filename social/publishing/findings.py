@@ -1,8 +1,10 @@
-"""Which publication a post stands for that a look found on the platform.
+"""Which publication a post stands for, where that is not plain.
 
 Where a platform knows no key, a post is known by its words, and two publications may have the same. Two looks at once,
 in two instances, would both take the one post that is there for theirs, and what is missing would never be sent. So who
-finds a post notes it first, under the post's own name: the first note wins.
+finds a post notes it first, under the post's own name: the first note wins. Who comes with a receipt after the claim
+was lost does the same: a look may have taken that post for another by then. The two have changed places, and this one
+is looked for.
 """
 
 from datetime import datetime, timedelta
@@ -11,9 +13,11 @@ from typing import ClassVar
 from beanie import Document, PydanticObjectId
 from pymongo import ASCENDING, IndexModel
 
-from social.accounts.documents import Account
 from social.errors import RetryLater
+from social.platforms.contract import Receipt
+from social.publishing.attempts import Attempt
 from social.publishing.documents import Publication
+from social.publishing.facts import Facts
 from social.publishing.states import FINAL
 
 MAYBE_ANOTHER_S = "What was found may be another post of the same words."
@@ -21,7 +25,8 @@ KEPT = timedelta(days=7)  # much longer than from a look to the receipt that is 
 
 
 class Finding(Document):
-    """A post that was found, and what it was taken for. `_id` is its name: realm, server and the platform's id."""
+    """A post that was found, and what it was taken for. `_id` is its name: realm, platform, server and the platform's
+    id."""
 
     id: str  # type: ignore[assignment]
     publication_id: PydanticObjectId
@@ -32,10 +37,11 @@ class Finding(Document):
         indexes: ClassVar = [IndexModel([("at", ASCENDING)], expireAfterSeconds=int(KEPT.total_seconds()))]
 
     @classmethod
-    async def stands_for(cls, publication: Publication, found: str, account: Account, *, at: datetime) -> bool:
-        """Whether the post with the id `found` on the account's server stands for `publication`, noted at the instant
-        `at`, and not for another one, which has it. RetryLater while it is open whether that one gets it."""
-        post = {"_id": f"{account.realm} {account.origin} {found}"}
+    async def stands_for(cls, publication: Facts, found: str, origin: str, *, at: datetime) -> bool:
+        """Whether the post with the id `found` on the account's server (`origin`) stands for `publication`, noted at
+        the instant `at`, and not for another one, which has it. RetryLater while it is open whether that one gets it.
+        """
+        post = {"_id": f"{publication.realm} {publication.platform} {origin} {found}"}
         findings = cls.get_pymongo_collection()
         first = {"$setOnInsert": {"publication_id": publication.id, "at": at}}
         noted = await findings.find_one_and_update(post, first, upsert=True, return_document=True)
@@ -50,3 +56,12 @@ class Finding(Document):
             if (await findings.update_one(post | {"publication_id": holder}, mine)).matched_count:
                 return True
         raise RetryLater(MAYBE_ANOTHER_S)
+
+    @classmethod
+    async def written_down(cls, publication: Publication, origin: str, *, at: datetime) -> Receipt | None:
+        """The receipt of the part whose turn it is, if an attempt brought one before its process died. RetryLater while
+        it is open whether its post stands for another one."""
+        for receipt in await Attempt.receipts_for(publication):
+            if await cls.stands_for(publication, receipt.id, origin, at=at):
+                return receipt
+        return None

@@ -189,7 +189,8 @@ async def too_many_receipts(watched: Watched) -> list[Violation]:
 
 
 async def sent_twice(watched: Watched) -> list[Violation]:
-    """I1, I8: all receipts of one part of one revision name the same post."""
+    """I1, I8: all receipts of one part of one revision name the same post, apart from those whose post stands for
+    another publication by now (`findings.py`)."""
     further = {"n": {"$gt": 1}, "answered_at": {"$gt": watched.at - RECENT}, "receipt.id": {"$gt": ""}}
     part = {"publication": "$publication_id", "rev": "$rev", "part": "$part"}
     same = [{"$eq": [f"${name}", f"$$its_{name}"]} for name in ("rev", "part")]
@@ -215,9 +216,11 @@ async def sent_twice(watched: Watched) -> list[Violation]:
         {"$limit": MOST},
     ]
     text = "A post went out twice. Look at the profile and delete one of them."
+    several = [each async for each in await Attempt.get_pymongo_collection().aggregate(stages)]
     return [
         Violation("sent_twice", str(each["_id"]["publication"]), text, each["workspace_id"], each["_id"]["publication"])
-        async for each in await Attempt.get_pymongo_collection().aggregate(stages)
+        for each in several
+        if await _own(each["_id"]["publication"], [post["_id"] for post in each["posts"]]) > 1
     ]
 
 
@@ -316,6 +319,25 @@ INVARIANTS: Sequence[Callable[[Watched], Awaitable[list[Violation]]]] = (
     events_are_numbered,
     events_have_no_gaps,
 )
+
+
+async def _own(publication_id: ObjectId, posts: Sequence[str]) -> int:
+    """For how many of these posts no other publication on its account has a receipt."""
+    publication = await Publication.engine().find_one({"_id": publication_id}, {"account_id": 1})
+    if publication is None:
+        return len(set(posts))
+    beside = {
+        "account_id": publication["account_id"],
+        "answered_at": {"$type": "date"},
+        "receipts.id": {"$in": list(posts)},
+        "_id": {"$ne": publication_id},
+    }
+    others = {
+        receipt["id"]
+        async for each in Publication.engine().find(beside, {"receipts.id": 1})
+        for receipt in each["receipts"]
+    }
+    return len(set(posts) - others)
 
 
 async def _those(invariant: str, which: Json, text: str) -> list[Violation]:

@@ -3,13 +3,14 @@
 Of a thread it is one part that is in doubt: those before it are online, those after it were never sent.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from itertools import groupby
 from typing import Any
 
 import msgspec
 import structlog
+from bson import ObjectId
 from pymongo.errors import PyMongoError
 
 from social import errors
@@ -21,7 +22,6 @@ from social.outbox.documents import announce
 from social.platforms import PLATFORMS
 from social.platforms.calls import Call
 from social.platforms.contract import Receipt, Sought
-from social.publishing.attempts import Attempt
 from social.publishing.documents import Publication
 from social.publishing.facts import Refusal, Work
 from social.publishing.findings import MAYBE_ANOTHER_S, Finding
@@ -35,6 +35,7 @@ log = structlog.get_logger()
 AT_ONCE = 50
 FEW = 3  # looks at one account at a time, and the next ones so much later: X answers 900 in 15 minutes (its sheet)
 APART = timedelta(seconds=3)
+MAYBE_KNOWN = 2  # times as long as a platform surely knows a key: then it has surely forgotten it
 QUESTIONS = 3  # in one look, where what is found first stands for others
 
 
@@ -65,14 +66,14 @@ async def _settle(publication: Publication, work: Work, backing: Backing) -> Non
     try:
         if not await begun(publication, work, backing):  # it waited for others of its account
             return
-        fact = await Attempt.receipt_for(publication)
-        if fact is not None and fact.receipt is not None:  # the answer had been written down before the owner died
-            await went_out(publication, fact.receipt, backing)
+        account = await Account.get(publication.account_id)
+        fact = await Finding.written_down(publication, account.origin if account else "", at=backing.now())
+        if fact is not None:
+            await went_out(publication, fact, backing)
             return
         if publication.deaths >= 2 * DEATHS:  # it is the look that they die of
             await _written(poisonous(publication.deaths), publication, work, backing)
             return
-        account = await Account.get(publication.account_id)
         crash_here("looking", backing)
         async with renewing(publication, work, backing):
             found = await _looked(publication, account, backing)
@@ -95,21 +96,22 @@ async def _looked(publication: Publication, account: Account | None, backing: Ba
     if account is None or account.state != "connected":
         raise Disconnected("This account is no longer connected. Connect it again.")
     turn = publication.turn(account.remote_id, account.handle)
+    same = await Account.of_the_same_profile(account)
     sought = Sought(
         **msgspec.structs.asdict(turn),
         last_sent_at=publication.sent_at or turn.first_sent_at,
-        known=await Publication.ids_beside(publication, turn.first_sent_at),
+        known=await Publication.ids_beside(publication, same, turn.first_sent_at),
     )
     platform = PLATFORMS[publication.platform]
     for _ in range(QUESTIONS):
         found = await _found(sought, account, backing)
         if found is None or platform.settles == "rkey":
             return found
-        if await _another_s(found, sought, publication, backing.now()):
+        if await _another_s(found, sought, publication, same, backing.now()):
             if _has_a_key(publication, backing.now()) and publication.refusal is None:
                 return None  # it is sent again, and its key tells it from the other
             break
-        if await Finding.stands_for(publication, found.id, account, at=backing.now()):
+        if await Finding.stands_for(publication, found.id, account.origin, at=backing.now()):
             return found
         sought = msgspec.structs.replace(sought, known=sought.known | {found.id})  # another workspace's, of this person
     raise RetryLater(MAYBE_ANOTHER_S)
@@ -122,24 +124,27 @@ async def _found(sought: Sought, account: Account, backing: Backing) -> Receipt 
     return await as_account(account, backing, find)
 
 
-async def _another_s(found: Receipt, sought: Sought, publication: Publication, at: datetime) -> bool:
+async def _another_s(
+    found: Receipt, sought: Sought, publication: Publication, same: Sequence[ObjectId], at: datetime
+) -> bool:
     """Whether `found` may be another publication's: one whose receipt came while we looked, or one of the same words
     that is being sent at this moment. Also one that is in doubt like this one, where the key of either will tell.
     Without keys the two may as well change places, for what is found for one is not found for the other again."""
     # In this order: what is sent no longer has its receipt.
     unheard_of = any(
         each.part == sought.part == 0 and each.content.text.strip() == sought.text.strip()
-        for each in await Publication.unheard_of_beside(publication)
-        if each.state == State.SENDING or _has_a_key(publication, at) or _has_a_key(each, at)
+        for each in await Publication.unheard_of_beside(publication, same)
+        if each.state == State.SENDING or any(_has_a_key(one, at, MAYBE_KNOWN) for one in (publication, each))
     )
-    return unheard_of or found.id in await Publication.ids_beside(publication, sought.first_sent_at)
+    return unheard_of or found.id in await Publication.ids_beside(publication, same, sought.first_sent_at)
 
 
-def _has_a_key(publication: Publication, at: datetime) -> bool:
-    """Whether the platform would know it by its key if it came again at the instant `at`."""
+def _has_a_key(publication: Publication, at: datetime, times: int = 1) -> bool:
+    """Whether the platform would know it by its key if it came again at the instant `at`; or, so many `times` as long
+    after it was sent first as that is certain, whether it might."""
     platform = PLATFORMS[publication.platform]
     first_sent_at = publication.first_sent_at or publication.sent_at or publication.due_at
-    return repeatable(platform.settles, first_sent_at, platform.replay_for, at)
+    return repeatable(platform.settles, first_sent_at, platform.replay_for * times, at)
 
 
 def _unfound(publication: Publication, backing: Backing) -> Step:

@@ -8,16 +8,16 @@ from typing import Any
 
 from pymongo.asynchronous.client_session import AsyncClientSession
 
+from social.accounts.documents import Account
 from social.backing import Backing
 from social.backing.mongo import as_bson
-from social.errors import Conflict
+from social.errors import Conflict, RetryLater
 from social.moments import now
 from social.outbox.documents import announce
 from social.people.roles import Caller
 from social.platforms.contract import Receipt
 from social.posts.documents import Post
 from social.posts.when import Plan, at_the_instant, must_be_ahead
-from social.publishing.attempts import Attempt
 from social.publishing.changes import (
     REVIVABLE,
     cancelled,
@@ -32,6 +32,7 @@ from social.publishing.changes import (
 from social.publishing.conversions import stop_unneeded
 from social.publishing.documents import Publication
 from social.publishing.due import hint
+from social.publishing.findings import Finding
 from social.publishing.plan import writable
 from social.publishing.send import went_out
 from social.publishing.shown import row
@@ -131,9 +132,9 @@ async def verdict(
     if not publication.ambiguous or publication.state not in (State.HELD, State.UNCONFIRMED):
         raise Conflict("There is no doubt about this one.", state=publication.state)
     changes: Json = {"ambiguous": False, "refusal": None}
-    fact = await Attempt.receipt_for(publication)  # the answer may have been written down, and its owner died
-    if fact is not None and fact.receipt is not None:
-        await went_out(publication, fact.receipt, backing)
+    fact = await _written_down(publication, backing)
+    if fact is not None:
+        await went_out(publication, fact, backing)
         return await Publication.found(caller, publication_id)
     if is_there:
         changes |= _there(publication, Receipt(id=url or "", url=url, evidence="person"), backing.now())
@@ -141,10 +142,23 @@ async def verdict(
         # It counts as a repeat: the platform may know better than the person, and say that it has this already.
         changes |= _sent_again(publication, backing.now()) | {"attempts_before": publication.attempts_before}
     else:  # the first one may still land: two keys would make two posts
-        raise Conflict("We are still checking this ourselves. Wait until we ask you.", state=publication.state)
+        raise _still_checking(publication)
     changed = await _change_and_tell(publication, changes, (publication.state,), backing, in_doubt=True)
     await hint(backing.now(), backing)
     return changed
+
+
+async def _written_down(publication: Publication, backing: Backing) -> Receipt | None:
+    """The answer, where it had come before its process died. Conflict while it is open whose it is."""
+    account = await Account.get(publication.account_id)
+    try:
+        return await Finding.written_down(publication, account.origin if account else "", at=backing.now())
+    except RetryLater as error:
+        raise _still_checking(publication) from error
+
+
+def _still_checking(publication: Publication) -> Conflict:
+    return Conflict("We are still checking this ourselves. Wait until we ask you.", state=publication.state)
 
 
 def _sent_again(publication: Publication, at: datetime) -> Json:

@@ -99,6 +99,11 @@ ARMING, CONCLUSIONS = "social.publishing.arming", "social.publishing.conclusions
 STATES, LANES, FACTS = "social.publishing.states", "social.publishing.lanes", "social.publishing.facts"
 HOLDS, KEEPING = "social.publishing.holds", "social.publishing.keeping"
 DOCUMENTS, SINGLE = "social.publishing.documents", "social.publishing.single"
+FINDINGS = "social.publishing.findings"
+OFTEN_THE_SAME_WORDS: Mapping[str, Any] = {
+    **{"settles": "search", "same_words": True, "accounts": 1, "publications": 3, "parts": 1},
+    **{"instances": 3, "pauses": 2, "trouble": 2.0, "outage": None},
+}
 
 
 def _bug(name: str, sentence: str, *changes: tuple[str, str, str], **fixed: Any) -> Bug:
@@ -252,14 +257,14 @@ BUGS: tuple[Bug, ...] = (
     _bug(
         "a late receipt is dropped",
         "Who lost the claim meanwhile throws the platform's receipt away.",
-        (f"{CONCLUSIONS}:concluded_one_by_one", "if not done.matched_count and each.fact is not None:", "if False:"),
-        (f"{SETTLE}:_settle", "if fact is not None and fact.receipt is not None:", "if False:"),
+        (f"{CONCLUSIONS}:concluded_one_by_one", "if not done.matched_count and each.fact is not None", "if False"),
+        (f"{SETTLE}:_settle", "if fact is not None:", "if False:"),
         settles="blind",
     ),
     _bug(
         "a stored fact is not looked at",
         "Settling asks the platform, or a person, although the receipt had been written down.",
-        (f"{SETTLE}:_settle", "if fact is not None and fact.receipt is not None:", "if False:"),
+        (f"{SETTLE}:_settle", "if fact is not None:", "if False:"),
         settles="blind",
     ),
     _bug(
@@ -306,6 +311,12 @@ BUGS: tuple[Bug, ...] = (
             "return frozenset([*found, *(receipt.id for receipt in publication.receipts)])",
             "return frozenset()",
         ),
+    ),
+    _bug(
+        "two looks take one post",
+        "Nobody notes what was found for which of several publications of the same words.",
+        (f"{FINDINGS}:Finding.stands_for", "if holder == publication.id:", "if True:"),
+        **OFTEN_THE_SAME_WORDS,
     ),
     _bug(
         "a stale settler writes",

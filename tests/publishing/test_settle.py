@@ -3,6 +3,7 @@
 import asyncio
 import dataclasses
 from datetime import timedelta
+from uuid import uuid4
 
 import msgspec
 import pytest
@@ -10,7 +11,7 @@ import pytest
 from social.accounts.documents import Account
 from social.backing import Backing
 from social.backing.mongo import NOW, as_bson
-from social.errors import Rejected, RetryLater
+from social.errors import Conflict, Rejected, RetryLater
 from social.jobs.running import Running
 from social.moments import now
 from social.people.roles import Caller
@@ -20,7 +21,7 @@ from social.platforms.contract import Receipt, Sought, Turn
 from social.posts.documents import Post, Written
 from social.posts.when import at_the_instant
 from social.publishing import arming, claims, plan, settle, single
-from social.publishing.attempts import Attempt
+from social.publishing.attempts import Attempt, written
 from social.publishing.documents import Publication
 from social.publishing.facts import Json
 from social.publishing.findings import Finding
@@ -257,6 +258,81 @@ async def test_two_looks_at_once_never_take_one_post_for_two_of_the_same_words(
     assert {receipt.id for each in left for receipt in each.receipts} == {each["id"] for each in sandbox.statuses()}
 
 
+async def test_a_receipt_that_comes_when_its_post_was_taken_for_another_of_the_same_words_is_not_that_one_s_too(
+    planned: Planned, backing: Backing, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sandbox.trouble(publish={"hang_up": "before", "count": 1})
+    lost = await planned("the same")
+    await send_due(now() + timedelta(seconds=1), backing)
+    late = await planned("the same")
+    answered, goes_on, publish = asyncio.Event(), asyncio.Event(), PLATFORMS["mastodon"].publish
+
+    async def published(call: Call, turn: Turn) -> Receipt:
+        receipt = await publish(call, turn)
+        answered.set()
+        await goes_on.wait()
+        return receipt
+
+    with monkeypatch.context() as patch:  # its process stands still with the answer in hand
+        patch.setitem(PLATFORMS, "mastodon", dataclasses.replace(PLATFORMS["mastodon"], publish=published))
+        stands_still = asyncio.create_task(send_due(now() + timedelta(seconds=1), backing))
+        await answered.wait()
+        await _in_doubt_and_their_keys_are_dead(lost, late)
+        await settle_due(backing)
+        goes_on.set()
+        await stands_still
+    taken_for, left = await of(lost), await of(late)
+    assert (taken_for.state, left.state, left.receipts) == (State.ONLINE, State.UNCONFIRMED, [])
+    said = [attempt.receipt.id for attempt in await Attempt.history(left) if attempt.receipt]  # it stays known
+    assert said == [receipt.id for receipt in taken_for.receipts]
+
+    forgotten = {"sent_at": now() - timedelta(hours=2), "key": str(uuid4())}  # by the platform, after so long
+    await _in_doubt_and_their_keys_are_dead(late, **forgotten)
+    await settle_due(backing)  # it is not there
+    await send_due(now() + timedelta(seconds=1), backing)
+
+    online = [await of(lost), await of(late)]
+    assert {receipt.id for each in online for receipt in each.receipts} == {each["id"] for each in sandbox.statuses()}
+    assert sandbox.texts() == ["the same"] * 2
+
+
+async def test_a_receipt_written_down_says_nothing_of_the_words_if_its_post_was_taken_for_another(
+    planned: Planned, account: Account, backing: Backing, caller: Caller, sandbox: Sandbox
+) -> None:
+    first, second = [await of(await planned("the same")) for _ in range(2)]
+    await Attempt.note([written(first, Receipt(id="p1"), now())])
+    assert await Finding.stands_for(second, "p1", account.origin, at=backing.now())
+    held = {"state": State.HELD, "ambiguous": True, "next_at": None}
+    await Publication.engine().update_one({"_id": first.id}, {"$set": held})
+
+    with pytest.raises(Conflict, match="still checking"):  # it is open whether the second one gets it
+        await single.verdict(caller, str(first.id), is_there=False, url=None, backing=backing)
+    await Publication.engine().update_one({"_id": second.id}, {"$set": {"receipts": [PROOF], "state": State.ONLINE}})
+    again = await single.verdict(caller, str(first.id), is_there=False, url=None, backing=backing)
+
+    assert (again.state, again.receipts, again.rev) == (State.PLANNED, [], 2)
+
+
+async def test_what_is_online_in_another_workspace_is_not_taken_for_the_same_words_of_this_one(
+    planned: Planned, connect: Connect, backing: Backing, sandbox: Sandbox
+) -> None:
+    await planned("the same", on=(await connect("grace"),))
+    await send_due(now() + timedelta(seconds=1), backing)
+    sandbox.trouble(publish={"hang_up": "before", "count": 1})
+    bob = await somebody("Bob")
+    words = Written(text="the same", accounts=(str((await connect("grace", of=bob)).id),))
+    his = await plan.create(bob, words, backing)
+    await plan.plan(bob, str(his.id), his.revision, at_the_instant(now(), "UTC"), backing)
+    await send_due(now() + timedelta(seconds=1), backing)
+
+    await _in_doubt_and_their_keys_are_dead(his, sent_at=now() - timedelta(hours=1))
+    await settle_due(backing)
+    await send_due(now() + timedelta(seconds=1), backing)
+
+    assert (await of(his)).state is State.ONLINE
+    assert sandbox.texts() == ["the same"] * 2
+
+
 async def test_what_stands_for_the_same_words_of_another_workspace_is_left_to_it(
     planned: Planned, connect: Connect, backing: Backing, sandbox: Sandbox
 ) -> None:
@@ -264,14 +340,14 @@ async def test_what_stands_for_the_same_words_of_another_workspace_is_left_to_it
     mine = await planned("the same", on=(await connect("grace"),))
     await send_due(now() + timedelta(seconds=1), backing)
     bob = await somebody("Bob")
-    written = Written(text="the same", accounts=(str((await connect("grace", of=bob)).id),))
-    his = await plan.create(bob, written, backing)
+    words = Written(text="the same", accounts=(str((await connect("grace", of=bob)).id),))
+    his = await plan.create(bob, words, backing)
     await plan.plan(bob, str(his.id), his.revision, at_the_instant(now(), "UTC"), backing)
     await send_due(now() + timedelta(seconds=1), backing)
     assert sandbox.texts() == ["the same"]
-    for post in (mine, his):  # one after the other, when both their keys are dead
-        dead = {"first_sent_at": now() - timedelta(hours=2), "next_at": now()}
-        await Publication.engine().update_one({"post_id": post.id, "state": State.UNCONFIRMED}, {"$set": dead})
+    await _in_doubt_and_their_keys_are_dead(mine, his, next_at=now() + timedelta(hours=1))
+    for post in (mine, his):  # one after the other
+        await Publication.engine().update_one({"post_id": post.id}, {"$set": {"next_at": now()}})
         await settle_due(backing)
 
     assert ((await of(mine)).state, (await of(his)).receipts) == (State.ONLINE, [])
@@ -301,7 +377,7 @@ async def test_what_was_found_for_one_that_has_ended_without_it_may_be_another_s
     first, second = [await of(await planned("the same")) for _ in range(2)]
 
     async def stands_for(publication: Publication) -> bool:
-        return await Finding.stands_for(publication, "p1", account, at=backing.now())
+        return await Finding.stands_for(publication, "p1", account.origin, at=backing.now())
 
     async def ends(publication: Publication, receipt: Json) -> None:
         online = {"state": State.ONLINE, "receipts": [receipt]}
@@ -392,3 +468,10 @@ async def test_what_a_person_did_not_see_and_the_platform_has_already_is_not_cal
     refused = await of(post)
     assert (refused.state, refused.ambiguous, refused.attempt_no) == (State.UNCONFIRMED, True, 2)
     assert sandbox.texts() == ["there after all"]
+
+
+async def _in_doubt_and_their_keys_are_dead(*posts: Post, **given: object) -> None:
+    """Each may be online, and it is time to look whether it is."""
+    doubt = {"state": State.UNCONFIRMED, "ambiguous": True, "answered_at": None, "token": None, "next_at": now()}
+    doubt |= {"first_sent_at": now() - timedelta(hours=2)} | given
+    await Publication.engine().update_many({"post_id": {"$in": [post.id for post in posts]}}, {"$set": doubt})

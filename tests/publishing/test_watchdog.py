@@ -115,11 +115,11 @@ async def too_many_receipts(at: datetime) -> None:
 
 
 async def sent_twice(at: datetime) -> None:
-    publication, workspace = PydanticObjectId(), PydanticObjectId()
+    one = await planted(State.ONLINE, at, next_at=None, answered_at=at, receipts=[Receipt(id="2")])
     for n in (1, 2):
         await Attempt(
-            workspace_id=workspace,
-            publication_id=publication,
+            workspace_id=one.workspace_id,
+            publication_id=one.id,
             rev=1,
             n=n,
             fence=n,
@@ -240,6 +240,18 @@ async def test_what_must_not_be_is_reported_once_and_taken_back_when_it_is_gone(
     assert await watchdog.alarms() == []
     assert len(await Row.find({"type": "alarm.cleared"}).to_list()) == len(rows)
     assert fresh.tally.counts == {("alarms", name): 1}
+
+
+async def test_two_that_have_changed_places_were_not_sent_twice(fresh: Backing) -> None:
+    at = fresh.now()
+    await sent_twice(at)
+    (one,) = await Publication.find_all().to_list()
+    other = {"account_id": one.account_id, "receipts": [Receipt(id="1")]}
+    await planted(State.ONLINE, at, next_at=None, answered_at=at, **other)
+
+    await watchdog.look(fresh)
+
+    assert await watchdog.alarms() == []
 
 
 async def test_two_instances_report_it_once(fresh: Backing, backing: Backing) -> None:
