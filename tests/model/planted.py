@@ -101,8 +101,15 @@ HOLDS, KEEPING = "social.publishing.holds", "social.publishing.keeping"
 DOCUMENTS, SINGLE = "social.publishing.documents", "social.publishing.single"
 FINDINGS = "social.publishing.findings"
 OFTEN_THE_SAME_WORDS: Mapping[str, Any] = {
-    **{"settles": "search", "same_words": True, "accounts": 1, "publications": 3, "parts": 1},
-    **{"instances": 3, "pauses": 2, "trouble": 2.0, "outage": None},
+    "settles": "search",
+    "same_words": True,
+    "accounts": 1,
+    "publications": 3,
+    "parts": 1,
+    "instances": 3,
+    "pauses": 2,
+    "trouble": 2.0,
+    "outage": None,
 }
 
 
