@@ -7,14 +7,17 @@ was lost does the same: a look may have taken that post for another by then. The
 is looked for.
 """
 
+from collections.abc import Collection
 from datetime import datetime, timedelta
 from typing import ClassVar
 
 from beanie import Document, PydanticObjectId
+from bson import ObjectId
 from pymongo import ASCENDING, IndexModel
 
+from social.accounts.documents import Account
 from social.errors import RetryLater
-from social.platforms.contract import Receipt
+from social.platforms.contract import Realm, Receipt
 from social.publishing.attempts import Attempt
 from social.publishing.documents import Publication
 from social.publishing.facts import Facts
@@ -41,7 +44,7 @@ class Finding(Document):
         """Whether the post with the id `found` on the account's server (`origin`) stands for `publication`, noted at
         the instant `at`, and not for another one, which has it. RetryLater while it is open whether that one gets it.
         """
-        post = {"_id": f"{publication.realm} {publication.platform} {origin} {found}"}
+        post = {"_id": _name(publication.realm, publication.platform, origin, found)}
         findings = cls.get_pymongo_collection()
         first = {"$setOnInsert": {"publication_id": publication.id, "at": at}}
         noted = await findings.find_one_and_update(post, first, upsert=True, return_document=True)
@@ -58,6 +61,13 @@ class Finding(Document):
         raise RetryLater(MAYBE_ANOTHER_S)
 
     @classmethod
+    async def of_others(cls, publication_id: ObjectId, posts: Collection[str], account: Account) -> int:
+        """How many of the `posts` with these ids on the account's server stand for other publications."""
+        names = [_name(account.realm, account.platform, account.origin, post) for post in posts]
+        others = {"_id": {"$in": names}, "publication_id": {"$ne": publication_id}}
+        return await cls.get_pymongo_collection().count_documents(others)
+
+    @classmethod
     async def written_down(cls, publication: Publication, origin: str, *, at: datetime) -> Receipt | None:
         """The receipt of the part whose turn it is, if an attempt brought one before its process died. RetryLater while
         it is open whether its post stands for another one."""
@@ -65,3 +75,7 @@ class Finding(Document):
             if await cls.stands_for(publication, receipt.id, origin, at=at):
                 return receipt
         return None
+
+
+def _name(realm: Realm, platform: str, origin: str, post: str) -> str:
+    return f"{realm} {platform} {origin} {post}"

@@ -11,11 +11,13 @@ import msgspec
 from bson import ObjectId
 from pymongo import DESCENDING
 
+from social.accounts.documents import Account
 from social.backing.owner import Owner
 from social.outbox.documents import BY_THE_SERVER, FIRST_ID, Relay, Row
 from social.publishing.attempts import Attempt
 from social.publishing.documents import Publication, in_states
 from social.publishing.facts import Json
+from social.publishing.findings import Finding
 from social.publishing.holds import HELD, Hold
 from social.publishing.lanes import Lane
 from social.publishing.states import AHEAD, CLAIMABLE, OPEN, TAKEN, State
@@ -322,22 +324,10 @@ INVARIANTS: Sequence[Callable[[Watched], Awaitable[list[Violation]]]] = (
 
 
 async def _own(publication_id: ObjectId, posts: Sequence[str]) -> int:
-    """For how many of these posts no other publication on its account has a receipt."""
-    publication = await Publication.engine().find_one({"_id": publication_id}, {"account_id": 1})
-    if publication is None:
-        return len(set(posts))
-    beside = {
-        "account_id": publication["account_id"],
-        "answered_at": {"$type": "date"},
-        "receipts.id": {"$in": list(posts)},
-        "_id": {"$ne": publication_id},
-    }
-    others = {
-        receipt["id"]
-        async for each in Publication.engine().find(beside, {"receipts.id": 1})
-        for receipt in each["receipts"]
-    }
-    return len(set(posts) - others)
+    """How many of these posts stand for no other publication."""
+    whose = await Publication.engine().find_one({"_id": publication_id}, {"account_id": 1})
+    account = await Account.get(whose["account_id"]) if whose else None
+    return len(posts) - (await Finding.of_others(publication_id, posts, account) if account else 0)
 
 
 async def _those(invariant: str, which: Json, text: str) -> list[Violation]:

@@ -24,6 +24,7 @@ from social.publishing import lateness, watchdog
 from social.publishing.attempts import Attempt
 from social.publishing.documents import Publication
 from social.publishing.facts import Work
+from social.publishing.findings import Finding
 from social.publishing.holds import Hold, hold, resume
 from social.publishing.lanes import Lane
 from social.publishing.states import State
@@ -242,12 +243,14 @@ async def test_what_must_not_be_is_reported_once_and_taken_back_when_it_is_gone(
     assert fresh.tally.counts == {("alarms", name): 1}
 
 
-async def test_two_that_have_changed_places_were_not_sent_twice(fresh: Backing) -> None:
+async def test_of_two_that_have_changed_places_neither_was_sent_twice(fresh: Backing, account: Account) -> None:
     at = fresh.now()
     await sent_twice(at)
     (one,) = await Publication.find_all().to_list()
-    other = {"account_id": one.account_id, "receipts": [Receipt(id="1")]}
-    await planted(State.ONLINE, at, next_at=None, answered_at=at, **other)
+    other = await planted(State.UNCONFIRMED, at + HOUR)
+    await Publication.engine().update_many({}, {"$set": {"account_id": account.id}})
+    assert await Finding.stands_for(other, "1", account.origin, at=at)
+    assert await Finding.stands_for(one, "2", account.origin, at=at)
 
     await watchdog.look(fresh)
 
