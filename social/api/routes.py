@@ -16,6 +16,7 @@ from litestar.types import ControllerRouterHandler
 from social import web as web_client
 from social.api import web
 from social.api.accounts import AccountController, ConnectionController, PlatformController, client_document
+from social.api.alarms import AlarmController
 from social.api.bodies import JsonRequest
 from social.api.callers import Callers, deny_by_default, needs, the_caller, the_somebody
 from social.api.described import Headers
@@ -64,6 +65,7 @@ CONTROLLERS: Sequence[ControllerRouterHandler] = (  # everything under /api/v1
     PostController,
     PublicationController,
     HoldController,
+    AlarmController,
     LatenessController,
     LiveController,
 )

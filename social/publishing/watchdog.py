@@ -20,6 +20,7 @@ from social.backing.mongo import BSON_ENCODERS, as_bson, stored
 from social.backing.owner import Owner
 from social.events import EventType
 from social.outbox.documents import Announcement, Row, announce
+from social.people.roles import Caller
 from social.publishing.facts import Json
 from social.publishing.invariants import INVARIANTS, Violation, Watched
 
@@ -27,6 +28,7 @@ log = structlog.get_logger()
 EVERY = timedelta(seconds=10)  # from one look to the next
 LONGEST = timedelta(seconds=60)  # a look that has not ended by then was its process's last
 BLOCKED = 2.0  # seconds; a loop that nobody gets through for longer keeps timers, leases and answers waiting
+TOLD = 200  # alarms of a workspace: where more is wrong, one more says nothing new
 FORGOTTEN = timedelta(minutes=1)  # an instance that has not been heard of for so long is none any more
 
 
@@ -43,7 +45,17 @@ class Alarm(Document):
 
     class Settings:
         name = "alarms"
-        indexes = (IndexModel([("invariant", 1), ("since", 1)]),)
+        indexes = (
+            IndexModel([("invariant", 1), ("since", 1)]),
+            IndexModel([("workspace_id", 1), ("since", 1), ("_id", 1)]),
+        )
+
+    @classmethod
+    async def of(cls, caller: Caller) -> list["Alarm"]:
+        """What is wrong now in the caller's workspace, what began first first: so many at most as anybody would read.
+        What is wrong with the whole installation is nobody's here."""
+        theirs = cls.find({"workspace_id": caller.workspace_id})
+        return await theirs.sort("since", "_id").limit(TOLD).to_list()
 
 
 class Round(Document):
@@ -193,7 +205,12 @@ async def _tell(type: EventType, alarm: Json, backing: Backing) -> None:
 
 
 def _news(type: EventType, alarm: Json) -> Announcement:
-    data = {"id": alarm["_id"], "name": alarm["invariant"], "text": alarm["text"]}
+    data = {
+        "id": alarm["_id"],
+        "name": alarm["invariant"],
+        "text": alarm["text"],
+        "since": msgspec.to_builtins(alarm["since"]),
+    }
     return Row.about(
         workspace_id=alarm["workspace_id"], type=type, publication_id=_text(alarm["publication_id"]), data=data
     )

@@ -11,6 +11,7 @@ from social.backing import Backing
 from social.moments import now
 from social.people.documents import Membership, User, Workspace
 from social.people.roles import Role
+from social.publishing.watchdog import Alarm
 from tests.pictures import jpeg
 from tests.servers.product import PASSWORD, Person
 from tests.servers.sandbox import Sandbox
@@ -19,21 +20,31 @@ Json = dict[str, Any]
 
 
 @pytest.fixture
-async def theirs(person: Person, sandbox: Sandbox) -> Json:
+async def theirs(person: Person, sandbox: Sandbox, backing: Backing) -> Json:
     """What the other workspace has: the ids of one of everything."""
     account = await person.connect(sandbox)
     found = await person.find(sandbox, "found")
     media = await person.upload(jpeg())
     draft = await person.write("a draft of theirs", account["id"], media=({"id": media["id"]},))
     planned = await person.plan(await person.write("planned by them", account["id"]), at="2030-01-01T00:00:00Z")
+    me = await person.ask("GET", "/me")
+    wrong = await Alarm(
+        id="overdue:theirs",
+        invariant="overdue",
+        subject="theirs",
+        workspace_id=PydanticObjectId(me["workspace_id"]),
+        text="A post of theirs is overdue.",
+        since=backing.now(),
+    ).insert()
     return {
+        "alarm": wrong.id,
         "account_id": account["id"],
         "found_id": found["id"],
         "media_id": media["id"],
         "post_id": draft["id"],
         "publication_id": planned["publications"][0]["id"],
         "planned_id": planned["id"],
-        "user_id": (await person.ask("GET", "/me"))["user"]["id"],
+        "user_id": me["user"]["id"],
         "session_id": (await person.ask("GET", "/sessions"))[0]["id"],
         "invitation_id": (await person.ask("POST", "/invitations", json={"role": "viewer"}))["id"],
         "upload_id": (await person.ask("POST", "/uploads", json={"name": "film.mp4", "bytes": 9_000_000}))["id"],
@@ -88,6 +99,7 @@ async def everything(backing: Backing) -> dict[str, list[Any]]:
         "invitations",
         "sessions",
         "holds",
+        "alarms",
     )
     return {name: await backing.db[name].find({}, {"seq": 0, "unnumbered": 0}).sort("_id").to_list() for name in names}
 
@@ -168,11 +180,13 @@ async def test_one_word_for_many_is_none_for_anothers(theirs: Json, stranger: Pe
         assert await everything(backing) == before
 
 
-async def test_lists_show_ones_own_alone(theirs: Json, stranger: Person) -> None:
+async def test_lists_show_ones_own_alone(theirs: Json, stranger: Person, person: Person) -> None:
     for path in ("/accounts", "/media", "/posts", "/publications"):
         assert (await stranger.ask("GET", path))["items"] == []
     assert await stranger.ask("GET", "/invitations") == []
     assert await stranger.ask("GET", "/uploads") == []
+    assert await stranger.ask("GET", "/alarms") == []
+    assert [each["id"] for each in await person.ask("GET", "/alarms")] == [theirs["alarm"]]
     assert [each["name"] for each in await stranger.ask("GET", "/members")] == ["stranger"]
     assert len(await stranger.ask("GET", "/sessions")) == 1
 

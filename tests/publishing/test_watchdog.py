@@ -331,13 +331,16 @@ async def test_a_busy_day_raises_no_alarm(
     assert len(looked) >= 16
 
 
-async def test_every_question_of_the_watchdogs_has_its_index(backing: Backing, commands: Commands) -> None:
+async def test_every_question_of_the_watchdogs_has_its_index(
+    backing: Backing, caller: Caller, commands: Commands
+) -> None:
     await watchdog.watch(backing)
     await an_event_is_lost(backing.now())
     await sent_under_a_hold(backing.now())
     await watchdog.watch(backing)
     await watchdog.look(backing)
     await watchdog.alarms()
+    await Alarm.of(caller)
     await watchdog.beat(backing)
     await watchdog.beats(backing)
     lateness.noted(late(1), State.ONLINE, backing)

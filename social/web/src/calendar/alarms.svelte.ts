@@ -1,26 +1,44 @@
-/** What the watchdog has found wrong and has not seen mended: told by the live line, for as long as it lasts. */
+/** What the watchdog has found wrong and has not seen mended: read at the start, then told by the live line. */
 
 import { SvelteMap } from "svelte/reactivity";
+import { alarms as calls } from "../wire/calls";
 import { line } from "../wire/live.svelte";
+import type { AlarmOut } from "../wire/types";
 
-export interface Alarm { id: string; name: string; text: string; publication_id: string | null }
+const DISMISSED = "alarms-dismissed"; // in the tab's storage: what somebody has read is not said to them again there
+const MOST = 500; // that are remembered: more than are ever open at once
 
 class Alarms {
-  #raised = new SvelteMap<string, Alarm>();
+  #raised = new SvelteMap<string, AlarmOut>();
+  #told = new Set<string>(); // ids of which the line spoke since reading began: it knows better than the answer
+  #readings = 0;
 
   constructor() {
     line.listen({
       heard: (event) => {
+        if (event.type !== "alarm.raised" && event.type !== "alarm.cleared") return;
+        this.#told.add(event.data.id);
         if (event.type === "alarm.raised") this.#raised.set(event.data.id, { ...event.data, publication_id: event.publication_id ?? null });
-        else if (event.type === "alarm.cleared") this.#raised.delete(event.data.id);
+        else this.#raised.delete(event.data.id);
       },
-      missed: () => {}, // nobody can be asked: what is known stays until it is dismissed
+      missed: () => void this.read(),
     });
   }
 
+  /** If it cannot be read now, the line is about to break, and it is read again after it. */
+  async read(): Promise<void> {
+    const reading = ++this.#readings;
+    this.#told.clear();
+    const open = await calls.all().catch(() => undefined);
+    if (!open || reading !== this.#readings) return;
+    const readBefore = new Set(dismissed());
+    for (const id of [...this.#raised.keys()]) if (!this.#told.has(id)) this.#raised.delete(id);
+    for (const each of open) if (!this.#told.has(each.id) && !readBefore.has(mark(each))) this.#raised.set(each.id, each);
+  }
+
   /** The same thing wrong in several places is said once, of where it was found first. */
-  get all(): (Alarm & { times: number })[] {
-    const said = new Map<string, Alarm & { times: number }>();
+  get all(): (AlarmOut & { times: number })[] {
+    const said = new Map<string, AlarmOut & { times: number }>();
     for (const each of this.#raised.values()) {
       const before = said.get(each.text);
       if (before) before.times += 1;
@@ -30,8 +48,19 @@ class Alarms {
   }
 
   dismiss(text: string): void {
-    for (const each of [...this.#raised.values()]) if (each.text === text) this.#raised.delete(each.id);
+    const gone = [...this.#raised.values()].filter((each) => each.text === text);
+    for (const { id } of gone) this.#raised.delete(id);
+    sessionStorage.setItem(DISMISSED, JSON.stringify([...dismissed(), ...gone.map(mark)].slice(-MOST)));
   }
+}
+
+/** The same for the same alarm; another when it is raised anew. */
+function mark({ id, since }: AlarmOut): string {
+  return `${id} ${Date.parse(since)}`;
+}
+
+function dismissed(): string[] {
+  return JSON.parse(sessionStorage.getItem(DISMISSED) ?? "[]") as string[];
 }
 
 export const alarms = new Alarms();

@@ -147,6 +147,10 @@ export const holds = {
   end: (hold_id: string) => got(api.DELETE("/api/v1/holds/{hold_id}", { params: { path: { hold_id } } })),
 };
 
+export const alarms = {
+  all: () => got(api.GET("/api/v1/alarms")),
+};
+
 export const lateness = {
   read: () => got(api.GET("/api/v1/lateness")),
 };

@@ -9,7 +9,7 @@ export type LiveEvent =
   | { type: "post.created" | "post.changed" | "post.deleted"; data: { id: string; revision: number } }
   | { type: "account.connected" | "account.changed"; data: { id: string } }
   | { type: "hold.begun" | "hold.ended"; data: { id: string; scope: string } }
-  | { type: "alarm.raised" | "alarm.cleared"; publication_id?: string; data: { id: string; name: string; text: string } }
+  | { type: "alarm.raised" | "alarm.cleared"; publication_id?: string; data: { id: string; name: string; text: string; since: string } }
   | { type: "media.added" | "media.changed" | "media.removed"; data: { id: string } };
 
 /** What is true for a moment: it has no number, is not kept, and is followed by an event that is. */

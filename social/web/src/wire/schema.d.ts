@@ -855,6 +855,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/alarms": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What is wrong now */
+        get: operations["ApiV1AlarmsList"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/lateness": {
         parameters: {
             query?: never;
@@ -1386,6 +1403,15 @@ export interface components {
         MissingOut: {
             settings: string[];
             redirect_address: string;
+        };
+        /** OpenAlarm */
+        OpenAlarm: {
+            id: string;
+            name: string;
+            text: string;
+            /** Format: date-time */
+            since: string;
+            publication_id: string | null;
         };
         /** Options */
         Options: {
@@ -4519,6 +4545,29 @@ export interface operations {
                             [key: string]: unknown;
                         } | unknown[];
                     };
+                };
+            };
+        };
+    };
+    ApiV1AlarmsList: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The id of the workspace to act in, one of yours (`GET /me` lists them). Without it: the one joined first. */
+                "Social-Workspace"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OpenAlarm"][];
                 };
             };
         };

@@ -30,6 +30,7 @@ export type Punctuality = Schemas["Punctuality"];
 export type QuotaOut = Schemas["QuotaOut"];
 export type QuotaIn = Schemas["QuotaIn"];
 export type DecidedOut = Schemas["DecidedOut"];
+export type AlarmOut = Schemas["OpenAlarm"];
 export type HoldOut = Schemas["HoldOut"];
 export type HoldIn = Partial<Schemas["HoldIn"]>;
 
