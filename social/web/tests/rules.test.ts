@@ -15,6 +15,7 @@ describe("what can be done about a publication", () => {
     for (const state of EVERY) expect(STATES[tabOf({ state, reason: null })]).toContain(state);
     expect([...Object.values(STATES).flat()].sort()).toEqual([...EVERY, "held"].sort());
     expect(tabOf({ state: "unconfirmed", reason: null })).toBe("planned");
+    expect(STATES.sent).toEqual(["online"]);
   });
 
   test("what a hold keeps back is still planned, and does not look like what needs somebody", () => {

@@ -17,7 +17,7 @@ class Publications {
   /** Whether somebody looks at the drafts: only then is each change of one read. */
   watchingDrafts = false;
 
-  lists = $state<Record<List, Reading>>({ planned: unread(), sent: unread(), attention: unread(), drafts: unread() });
+  lists = $state<Record<List, Reading>>({ planned: unread(), sent: unread(), attention: unread(), cancelled: unread(), drafts: unread() });
 
   #all = new SvelteMap<string, PublicationOut>();
   #drafts = new SvelteMap<string, PostOut>();

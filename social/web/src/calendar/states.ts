@@ -3,18 +3,19 @@
 import type { IconName } from "../look/shapes";
 import type { PublicationOut, PublicationState } from "../wire/types";
 
-export type Tab = "planned" | "sent" | "attention";
-export const TABS: readonly Tab[] = ["planned", "sent", "attention"];
+export type Tab = "planned" | "sent" | "attention" | "cancelled";
+export const TABS: readonly Tab[] = ["planned", "sent", "attention", "cancelled"];
 
 /** What is read for each list. What is held is in two: what a hold keeps back is planned as before. */
 export const STATES: Record<Tab, readonly PublicationState[]> = {
   planned: ["planned", "preparing", "prepared", "queued", "sending", "processing", "waiting", "unconfirmed", "held"],
-  sent: ["online", "cancelled"],
+  sent: ["online"],
   attention: ["held", "failed", "missed"],
+  cancelled: ["cancelled"], // not among what was sent: its date may lie ahead, and it says nothing of what became of it
 };
 
 /** What is planned is read from now on, everything else from now back. */
-export const NEWEST_FIRST: Record<Tab, boolean> = { planned: false, sent: true, attention: true };
+export const NEWEST_FIRST: Record<Tab, boolean> = { planned: false, sent: true, attention: true, cancelled: true };
 
 /** Whether a hold keeps it back. The hold is said above all lists, and what it keeps back needs nobody by itself. */
 export function isOnHold({ state, reason }: Pick<PublicationOut, "state" | "reason">): boolean {
