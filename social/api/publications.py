@@ -174,7 +174,8 @@ class PublicationController(Controller):
         caller: NamedDependency[Caller],
         backing: NamedDependency[Backing],
     ) -> PublicationOut:
-        """Another time for this account alone. 409 once it is going out or partly online."""
+        """Another time for this account alone. What was cancelled is planned again, with the words its post has now.
+        409 once it is going out or partly online."""
         user = await User.get(caller.user_id)
         when = data.plan(user.zone if user else "UTC", backing.now())
         return await _shown(caller, await single.move(caller, publication_id, when, backing), backing)

@@ -37,23 +37,29 @@ from social.publishing.plan import writable
 from social.publishing.send import went_out
 from social.publishing.shown import row
 from social.publishing.states import CHANGEABLE, GOING_OUT, PARTLY, State, on_a_persons_word, on_with, one_by_one
+from social.publishing.taken_back import take_back
 
 Json = dict[str, Any]
 
 
 async def move(caller: Caller, publication_id: str, when: Plan, backing: Backing) -> Publication:
-    """Another date for one publication. Its content and revision stay. Conflict if it is going out, partly online or
-    final."""
+    """Another date for one publication. Its content and revision stay. What was cancelled is planned again.
+
+    Invalid for a time that has passed. Conflict if it is going out, partly online or has ended in another way.
+    """
     must_be_ahead(when, backing.now())
     publication = await _writable(caller, publication_id)
     if publication.state in GOING_OUT:
         raise going_out(publication)
     if publication.partly_online:
         raise partly_online(publication)
-    if publication.state not in CHANGEABLE:
+    if publication.state == State.CANCELLED:
+        moved = await take_back(caller, publication, when, backing)
+    elif publication.state in CHANGEABLE:
+        changes = dated(when, publication) | {"state": State.PLANNED, "reason": None, "tries": 0}
+        moved = await _change_and_tell(publication, changes, CHANGEABLE, backing)
+    else:
         raise Conflict("It is no longer planned. Plan its post again.")
-    changes = dated(when, publication) | {"state": State.PLANNED, "reason": None, "tries": 0}
-    moved = await _change_and_tell(publication, changes, CHANGEABLE, backing)
     await hint(when.due_at, backing)
     return moved
 

@@ -54,6 +54,11 @@ describe("what can be done about a publication", () => {
     expect(partly("online")).toEqual(["duplicate"]);
   });
 
+  test("what was cancelled can be planned again, and what ended in another way cannot", () => {
+    expect(actions("cancelled")).toEqual(["again", "edit", "move", "duplicate", "remove"]);
+    for (const state of ["failed", "missed"] as const) expect(actions(state)).not.toContain("move");
+  });
+
   test("what failed can be tried again", () => expect(actions("failed")[0]).toBe("again"));
 });
 

@@ -37,7 +37,7 @@ export class Actions {
       ],
       reconnect: [{ label: w.calendar.reconnect, icon: "again", act: () => router.go("/accounts") }],
       edit: [{ label: w.calendar.edit, icon: "write", act: () => router.go(`/compose/${post_id}`), testid: "action-edit" }],
-      move: [{ label: w.calendar.move, icon: "clock", act: () => (this.asking = "move"), testid: "action-move" }],
+      move: [{ label: publication.state === "cancelled" ? w.calendar.planAgain : w.calendar.move, icon: "clock", act: () => (this.asking = "move"), testid: "action-move" }],
       leave: [{ label: w.calendar.leave, icon: "check", act: () => (this.asking = "leave"), testid: "action-leave" }],
       duplicate: [{ label: w.calendar.duplicate, icon: "copy", act: () => router.go(`/compose?copy=${post_id}`), testid: "action-duplicate" }],
       cancel: [{ label: w.calendar.cancel, icon: "cancelled", act: () => (this.asking = "cancel"), danger: true, testid: "action-cancel" }],
@@ -70,13 +70,16 @@ export class Actions {
     }
   }
 
-  /** Where it is the post's only one, the post moves: what is edited later keeps the new date. */
+  /** Where it is the post's only one, the post moves: what is edited later keeps the new date. What was cancelled is
+   * planned again. */
   async move(when: WhenIn, before = this.of()): Promise<void> {
     const { id, post_id } = before;
     const post = await posts.read(post_id);
     const moved = post.publications.length > 1 ? await calls.move(id, when) : (await posts.plan(post_id, post.revision, { ...when, lateness: post.plan?.lateness ?? null })).publications[0]!;
     this.#took(moved);
-    toasts.say(w.plan.moved(sayWhen(moved.due_at, session.zone, now())), this.#wayBack(before, (as) => this.move(as, moved)));
+    const said = sayWhen(moved.due_at, session.zone, now());
+    if (before.state === "cancelled") toasts.say(w.plan.planned(said));
+    else toasts.say(w.plan.moved(said), this.#wayBack(before, (as) => this.move(as, moved)));
     this.asking = undefined;
   }
 
@@ -87,7 +90,11 @@ export class Actions {
     const post = await posts.read(post_id);
     if (post.publications.length > 1) {
       this.#took(await calls.cancel(id));
-      toasts.say(w.calendar.cancelled);
+      const back = this.#wayBack(before, async (as) => {
+        this.#took(await calls.move(id, as));
+        toasts.say(w.plan.planned(sayWhen(before.due_at, session.zone, now())));
+      });
+      toasts.say(back ? w.calendar.cancelled : w.calendar.cancelledForGood, back);
       return;
     }
     const draft = await posts.cancel(post_id, post.revision);

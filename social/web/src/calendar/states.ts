@@ -91,7 +91,7 @@ export function actionsFor(publication: Pick<PublicationOut, "state" | "in_doubt
   else if (state === "waiting" || state === "held" || ENDED.includes(state)) found.push("again");
   if (isPartly(publication)) return [...found, ...(state === "held" && !in_doubt ? (["leave"] as const) : []), "duplicate"];
   if (CHANGEABLE.includes(state) || ENDED.includes(state)) found.push("edit");
-  if (CHANGEABLE.includes(state)) found.push("move");
+  if (CHANGEABLE.includes(state) || state === "cancelled") found.push("move");
   found.push("duplicate");
   if (CHANGEABLE.includes(state)) found.push("cancel");
   if (ENDED.includes(state)) found.push("remove");

@@ -523,6 +523,8 @@ export const en = {
     keep: "Keep it",
     cancelled: "Cancelled.",
     again: "Try again",
+    cancelledForGood: "Cancelled. Its time has passed, so there is no way back to it: send it now, or plan it for another.",
+    planAgain: "Plan again…",
     sendAgain: "Send again",
     trying: "Trying again now.",
     look: "Look at the profile",
