@@ -236,7 +236,9 @@ async def _mark(accounts: Sequence[ObjectId], hold_id: ObjectId) -> None:
 
 async def _keep(accounts: Sequence[ObjectId], backing: Backing) -> int:
     """Holds everything on these accounts that is not being sent. How many they are."""
-    reason = Reason(code=ON_HOLD, text="A hold keeps it back. It goes on when the hold is ended.")
+    # It stands there for as long as it is held: what is true at the moment is said by `waiting.why`.
+    text = "A hold keeps it back. When the hold is ended it goes out as planned, or asks first if its time has passed."
+    reason = Reason(code=ON_HOLD, text=text)
     return await keep_back(accounts, reason, backing)
 
 

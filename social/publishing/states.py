@@ -31,7 +31,7 @@ FACTOR = 4
 SPACED = "spaced"  # the code of one of several on an account that go out one after another
 QUOTA = "quota"  # the code of what waits until its platform, or a person, allows more
 CONVERTING = "converting"  # the code of waiting for files to be made into what the platform takes
-ON_HOLD = "hold"  # the code of what a hold keeps back: it goes on when that is ended
+ON_HOLD = "hold"  # the code of what a hold keeps back: when that is ended it goes on, or asks if its time has passed
 PARTLY = "part"  # the code of what a person must decide about a thread of which some parts are online
 
 

@@ -8,7 +8,7 @@ from typing import Literal, TypeAlias
 import msgspec
 
 from social.publishing.facts import Facts
-from social.publishing.states import CLAIMABLE, CONVERTING, FINAL, Reason, State
+from social.publishing.states import CLAIMABLE, CONVERTING, FINAL, ON_HOLD, Reason, State
 from social.settings import Times
 
 EACH = timedelta(seconds=1)  # for which one in line keeps the next one waiting, in a good hour
@@ -34,7 +34,7 @@ def why(publication: Facts, present: datetime, times: Times, *, before: int = 0)
         case state if state in FINAL:
             return None
         case State.HELD:
-            return _held(reason)
+            return _held(publication, present)
         case State.SENDING:
             since = publication.sent_at or present
             return Why(
@@ -72,10 +72,23 @@ def may_be_behind(publication: Facts, present: datetime) -> bool:
     return publication.state in (*CLAIMABLE, State.QUEUED, State.PREPARING) and due <= present
 
 
-def _held(reason: Reason | None) -> Why:
+def _held(publication: Facts, present: datetime) -> Why:
+    reason = publication.reason
     if reason is None:
         return Why(code="held", text="It is held. Try it again, change it, or cancel it.", expected=None, by="person")
-    return Why(code=reason.code, text=reason.text, expected=None, by="person")
+    text = _under_a_hold(publication, present) if reason.code == ON_HOLD else reason.text
+    return Why(code=reason.code, text=text, expected=None, by="person")
+
+
+def _under_a_hold(publication: Facts, present: datetime) -> str:
+    """What the end of the hold would come to for it, as `holds.resume` has it."""
+    if publication.ambiguous:
+        return "A hold keeps it back. It may be online: that is looked for when the hold is ended."
+    if publication.due_at > present:
+        return "A hold keeps it back. It goes out at its time if the hold is ended before that."
+    if publication.partly_online:
+        return "A hold keeps the rest back. When it is ended, you are asked whether to send the rest or to leave it so."
+    return "Its time has passed. When the hold is ended, you are asked whether to send it then or to cancel it."
 
 
 def _in_line(publication: Facts, present: datetime, soon: datetime, before: int) -> Why:

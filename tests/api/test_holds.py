@@ -40,6 +40,20 @@ async def test_what_a_hold_keeps_back_is_told_apart_from_what_is_held_for_anothe
     assert found == {"": ["hold", "disconnected"], "&on_hold=true": ["hold"], "&on_hold=false": ["disconnected"]}
 
 
+async def test_what_is_held_says_what_the_end_of_the_hold_comes_to_for_it(person: Person, sandbox: Sandbox) -> None:
+    account = await person.connect(sandbox)
+    await person.plan(await person.write("passed", account["id"]), now=True)
+    await person.plan(await person.write("later", account["id"]), at="2031-01-01T00:00:00Z")
+
+    held = await person.ask("POST", "/holds", json={})
+    passed, ahead = (await person.ask("GET", "/publications?state=held"))["items"]
+    ended = await person.ask("DELETE", f"/holds/{held['id']}")
+
+    assert "you are asked whether to send it then or to cancel it" in passed["why"]["text"]
+    assert "goes out at its time if the hold is ended before that" in ahead["why"]["text"]
+    assert (ended["late"], ended["planned"]) == (1, 1)
+
+
 async def test_a_hold_that_cannot_be_is_told_so(person: Person) -> None:
     await person.ask("POST", "/holds", json={})
 

@@ -25,6 +25,12 @@ async def test_everything_is_held_and_goes_on(
     passed = await owner.plan(await owner.write("passed", account["id"]), now=True)
     await owner.until(passed, "held")
     await expect(page.locator("#list li[data-state=held]")).to_have_count(2)
+    reason = page.locator(f'[data-post="{passed["id"]}"]').get_by_test_id("reason")
+    await expect(reason).to_contain_text("you are asked whether to send it then or to cancel it")
+    await page.locator(f'[data-post="{later["id"]}"]').get_by_test_id("publication-open").click()
+    reason = page.get_by_test_id("details").get_by_test_id("reason")
+    await expect(reason).to_contain_text("goes out at its time if the hold is ended before that")
+    await page.keyboard.press("Escape")
     await look(page, f"held-{device.name}")
     await page.get_by_test_id("tab-attention").click()
     await expect(page.get_by_text("All is well")).to_be_visible()  # the hold needs somebody, and says so itself

@@ -135,3 +135,18 @@ def test_what_is_held_asks_a_person_and_promises_no_time() -> None:
     assert said_of(State.HELD, reason=lost, next_at=None) == Why(
         code="disconnected", text="Connect the account again.", expected=None, by="person"
     )
+
+
+def test_what_a_hold_keeps_back_says_what_the_end_of_the_hold_would_come_to() -> None:
+    held = {"reason": Reason(code="hold", text="A hold keeps it back."), "next_at": None}
+    thread = {"content": Content(text="a", thread=(Part(text="b"),)), "receipts": [Receipt(id="1")], "part": 1}
+
+    ahead = said_of(State.HELD, **held, due_at=NOW + MINUTE).text
+    passed = said_of(State.HELD, **held, due_at=NOW).text
+    partly = said_of(State.HELD, **held, **thread, due_at=NOW).text
+    doubted = {said_of(State.HELD, **held, ambiguous=True, due_at=NOW + shift).text for shift in SHIFTS}
+
+    assert "goes out at its time if the hold is ended before that" in ahead
+    assert "you are asked whether to send it then or to cancel it" in passed
+    assert "you are asked whether to send the rest or to leave it so" in partly
+    assert ["that is looked for when the hold is ended" in each for each in doubted] == [True]

@@ -2,13 +2,19 @@ import { describe, expect, test } from "vitest";
 import { LOOKS } from "../src/calendar/states";
 import { whyOf } from "../src/calendar/why";
 import { verdictOf } from "../src/settings/punctual";
+import { w } from "../src/words";
 import type { PublicationOut, PublicationState, Punctuality } from "../src/wire/types";
 
 const NOW = Date.parse("2026-11-27T12:00:00Z");
 const at = (ms: number) => new Date(NOW + ms).toISOString();
 type Why = NonNullable<PublicationOut["why"]>;
 const why = (code: string, expected: string | null, text = "Because."): Why => ({ code, text, expected, by: expected ? "time" : "person" });
-const said = (state: PublicationState, given: Why | null = null, now = NOW) => whyOf({ state, reason: null, why: given }, now);
+const said = (state: PublicationState, given: Why | null = null, now = NOW) => whyOf({ state, reason: null, why: given, due_at: at(0), in_doubt: false, parts_online: 0 }, now);
+
+function onHold(about: { due_at: string; in_doubt?: boolean; parts_online?: number }) {
+  const why: Why = { code: "hold", text: "It goes out at its time.", expected: null, by: "person" };
+  return whyOf({ state: "held", reason: { code: "hold", text: "", until: null }, why, in_doubt: false, parts_online: 0, ...about }, NOW)!;
+}
 
 describe("why a publication waits", () => {
   test("whatever has not ended well says something, even without being told why", () => {
@@ -35,8 +41,12 @@ describe("why a publication waits", () => {
   });
 
   test("what a hold keeps back says so where there is room: the hold is said above it", () => {
-    const reason = { code: "hold", text: "Everything here is held.", until: null };
-    expect(whyOf({ state: "held", reason, why: null }, NOW)).toEqual({ text: "Everything here is held.", next: null, kind: "quiet" });
+    expect(onHold({ due_at: at(1_000) })).toEqual({ text: "It goes out at its time.", next: null, kind: "quiet" });
+  });
+
+  test("what a hold keeps back asks when it is ended, as soon as its time has passed", () => {
+    expect(onHold({ due_at: at(0) })).toEqual({ text: w.holds.passed, next: null, kind: "mild" });
+    for (const other of [{ in_doubt: true }, { parts_online: 1 }]) expect(onHold({ due_at: at(0), ...other }).text).toBe("It goes out at its time.");
   });
 
   test("what goes out at this moment says so before anything is told of it", () => {

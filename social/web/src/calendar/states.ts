@@ -87,7 +87,7 @@ export function actionsFor(publication: Pick<PublicationOut, "state" | "in_doubt
   const found: Action[] = [];
   if (state === "held" && in_doubt) found.push("settle");
   else if (state === "held" && reason?.code === "disconnected") found.push("reconnect");
-  else if (isOnHold(publication)) found.length = 0; // it goes on when the hold is ended
+  else if (isOnHold(publication)) found.length = 0; // it goes on, or asks, when the hold is ended
   else if (state === "waiting" || state === "held" || ENDED.includes(state)) found.push("again");
   if (isPartly(publication)) return [...found, ...(state === "held" && !in_doubt ? (["leave"] as const) : []), "duplicate"];
   if (CHANGEABLE.includes(state) || ENDED.includes(state)) found.push("edit");

@@ -458,6 +458,7 @@ export const en = {
     resume: "End the hold",
     resumeTitle: "End this hold?",
     resumeText: "When it ends, what lies ahead goes out as planned. What has passed meanwhile is not sent by itself: it then needs your attention, to be sent or cancelled.",
+    passed: "Its time has passed. When the hold is ended, you are asked whether to send it then or to cancel it.",
     ended: (planned: number, late: number) =>
       `Going on: ${planned} planned as before.` + (late ? ` ${late.toLocaleString("en")} passed meanwhile and ${late === 1 ? "needs" : "need"} your attention.` : ""),
   },
@@ -522,9 +523,9 @@ export const en = {
     doCancel: "Cancel it",
     keep: "Keep it",
     cancelled: "Cancelled.",
-    again: "Try again",
     cancelledForGood: "Cancelled. Its time has passed, so there is no way back to it: send it now, or plan it for another.",
     planAgain: "Plan again…",
+    again: "Try again",
     sendAgain: "Send again",
     trying: "Trying again now.",
     look: "Look at the profile",
