@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from playwright.async_api import Page, expect
 
-from tests.journeys.conftest import DESKTOP, PHONE, Device
+from tests.journeys.conftest import DESKTOP, Device
 from tests.journeys.steps import it_fits, sign_in
 from tests.servers.browser import look
 from tests.servers.product import Person, Product
@@ -49,7 +49,6 @@ async def test_a_move_and_a_cancellation_are_taken_back(
     assert (plan["wall"], plan["lateness"]) == (WALL, lateness)
 
 
-@pytest.mark.parametrize("device", [DESKTOP, PHONE], ids=lambda device: device.name, indirect=True)
 async def test_one_account_that_was_taken_out_of_a_post_comes_back(
     product: Product, owner: Person, sandbox: Sandbox, page: Page, device: Device
 ) -> None:

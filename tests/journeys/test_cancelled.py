@@ -3,17 +3,15 @@
 import pytest
 from playwright.async_api import Page, expect
 
-from tests.journeys.conftest import DESKTOP, OTHERS, PHONE, Device
+from tests.journeys.conftest import Device
 from tests.journeys.steps import it_fits, sign_in
 from tests.servers.browser import look
 from tests.servers.product import Person, Product
 from tests.servers.sandbox import Sandbox
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(180)]
-DEVICES = [DESKTOP, PHONE, *OTHERS]
 
 
-@pytest.mark.parametrize("device", DEVICES, ids=lambda device: device.name, indirect=True)
 async def test_nothing_that_lies_ahead_stands_in_what_was_sent(
     product: Product, owner: Person, sandbox: Sandbox, page: Page, device: Device
 ) -> None:

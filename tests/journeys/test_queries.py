@@ -116,6 +116,8 @@ async def everything_done(
     publication = later["publications"][0]["id"]
     await person.ask("PUT", f"/publications/{publication}/plan", json={"at": "2030-01-01T00:00:00Z"})
     await person.ask("DELETE", f"/publications/{publication}/plan")
+    await person.ask("PUT", f"/publications/{publication}/plan", json={"at": "2030-01-01T00:00:00Z"})
+    await person.ask("DELETE", f"/publications/{publication}/plan")
     later = await person.ask("GET", f"/posts/{later['id']}")
     later = await person.plan(later, at="2031-01-01T00:00:00Z")
     later = await person.ask("DELETE", f"/posts/{later['id']}/plan", params={"revision": later["revision"]})
@@ -134,6 +136,7 @@ async def everything_done(
 
     for path in (
         "/me",
+        "/alarms",
         "/platforms",
         "/accounts",
         "/media",
