@@ -196,7 +196,8 @@ async def _changed(
     """The post's change and what follows for its publications, in one transaction.
 
     `to` is the date that was asked for: it goes to all accounts, also where it had been cancelled or had failed.
-    Without it only what will be sent changes: each publication keeps its own date, and what has ended stays ended.
+    Without it only words change: each publication keeps its own date, and what has ended stays ended, until somebody
+    tries it again.
     """
     before: list[Content] = []
 
@@ -250,10 +251,13 @@ async def _followed(
             detail = "Its time has passed. Plan the post anew to send it here too."
             raise Invalid("This account was added too late.", [Wrong("/accounts", detail, "past")])
         return await _inserted(post, account, content, when, lateness, session)
-    if publication.receipts or (to is None and publication.state in REVIVABLE):
+    if publication.receipts:
         return None
+    ended = publication.state in REVIVABLE
     changes = _redated(publication, to, lateness) if to else {}
-    if content != publication.content or publication.state in REVIVABLE:
+    if ended and not to:
+        changes = {"content": as_bson(content)} if content != publication.content else {}
+    elif content != publication.content or ended:
         due_at = to.due_at if to else publication.due_at
         changes |= renewed(publication, due_at) | {
             "content": as_bson(content),

@@ -18,6 +18,7 @@ from social.publishing.documents import Publication
 from social.publishing.facts import preparing_begins
 from social.publishing.fitting import fitting
 from social.publishing.holds import hold_new
+from social.publishing.lanes import Lane
 from social.publishing.shown import row
 from social.publishing.states import State
 
@@ -49,6 +50,7 @@ async def take_back(caller: Caller, publication: Publication, when: Plan, backin
 
     async def body(session: AsyncClientSession) -> Publication:
         rows = await _planned(post, msgspec.structs.replace(when, lateness=publication.lateness), session)
+        await Lane.exist([publication.account_id], session)
         await hold_new(post.workspace_id, [account], session)
         changed = await Publication.change(publication, changes, session, states=(State.CANCELLED,))
         if changed is None:

@@ -198,7 +198,7 @@ async def test_an_edit_keeps_each_publications_own_date_and_wakes_nothing_that_w
 
     seen = {each["id"]: each for each in edited["publications"]}
     assert (seen[moved]["due_at"], seen[moved]["excerpt"]) == ("2030-06-01T00:00:00Z", "new")
-    assert (seen[cancelled]["state"], seen[cancelled]["excerpt"]) == ("cancelled", "old")
+    assert (seen[cancelled]["state"], seen[cancelled]["excerpt"]) == ("cancelled", "new")
     assert (seen[kept]["state"], seen[kept]["due_at"]) == ("planned", "2030-01-01T00:00:00Z")
 
 

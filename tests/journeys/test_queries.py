@@ -73,6 +73,7 @@ ENGINES = {
         {"_id", "state", "token"},
         {"_id", "state", "token", "$or"},
         {"_id", "refreshing.by"},
+        {"remote_id", "platform", "realm", "origin"},
         {"state", "limits_read_at"},
         {"state", "limits_read_at", "connected_at"},
     ],

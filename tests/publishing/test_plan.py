@@ -6,6 +6,7 @@ from typing import Any
 import msgspec
 import pytest
 
+from social.accounts.documents import Account
 from social.backing import Backing
 from social.backing.mongo import as_bson
 from social.errors import Conflict
@@ -19,7 +20,7 @@ from social.publishing import plan, single
 from social.publishing.documents import Publication
 from social.publishing.send import send_due
 from social.publishing.states import State
-from tests.publishing.conftest import Planned, of, until
+from tests.publishing.conftest import Connect, Planned, of, until
 from tests.servers.sandbox import Sandbox
 
 PICTURE = MediaItem(media_id="m", key="k", mime="image/jpeg", bytes=1, width=1, height=1)
@@ -36,6 +37,30 @@ async def test_of_a_post_that_is_a_draft_again_nothing_old_is_sent(
 
     await send_due(now() + timedelta(seconds=1), backing)
     assert sandbox.texts() == []
+
+
+@pytest.mark.parametrize("ended", [State.FAILED, State.MISSED])
+async def test_what_had_ended_goes_out_with_the_words_that_were_mended_since(
+    ended: State,
+    planned: Planned,
+    account: Account,
+    connect: Connect,
+    caller: Caller,
+    backing: Backing,
+    sandbox: Sandbox,
+) -> None:
+    refused, ahead = account, await connect("grace")
+    post = await planned("old words", on=(refused, ahead), due_at=now() + timedelta(hours=1))
+    await Publication.engine().update_one({"account_id": refused.id}, {"$set": {"state": ended, "next_at": None}})
+
+    await plan.save(caller, str(post.id), post.revision, msgspec.structs.replace(post.written, text="new"), backing)
+    first = await Publication.find_one({"account_id": refused.id})
+    assert first is not None
+    assert (first.state, first.content.text) == (ended, "new")  # nobody has tried it again yet
+    await single.again(caller, str(first.id), backing)
+    await send_due(now() + timedelta(seconds=1), backing)
+
+    assert sandbox.texts() == ["new"]
 
 
 async def test_a_post_written_anew_while_it_is_tried_again_stays_as_it_is(
