@@ -22,6 +22,7 @@ from social.moments import now
 from social.people.lateness import Lateness
 from social.people.roles import Caller
 from social.people.workspaces import OfWorkspace
+from social.platforms import PLATFORMS
 from social.platforms.contract import Content, Prepared, Realm, Receipt
 from social.publishing.facts import FREE, Facts, Json, Refusal, Work
 from social.publishing.states import (
@@ -282,6 +283,18 @@ class Publication(Facts, OfWorkspace):
         )
 
     @classmethod
+    def readable(cls, found: Json) -> "Publication | None":
+        """It, unless a newer version wrote it so that this one cannot read it, or does not know its platform: then it
+        waits for that one, and keeps back nobody else."""
+        try:
+            publication = cls._certain(found)
+        except ValidationError as error:
+            said = str(error.errors(include_input=False))
+            log.warning("publication.unreadable", publication=str(found["_id"]), error=said)
+            return None
+        return publication if publication.platform in PLATFORMS else None
+
+    @classmethod
     async def take_to_prepare(cls, work: Work, *, most: int, at: datetime) -> list["Publication"]:
         """Takes what may be prepared at the instant `at` and is in nobody's hands."""
         states = [State.PLANNED, State.WAITING, State.PREPARING]
@@ -360,7 +373,8 @@ class Publication(Facts, OfWorkspace):
             "_id": {"$ne": publication.id},
             "$or": [{"state": State.SENDING}, {"ambiguous": True}],
         }
-        return [cls._certain(found) async for found in cls.engine().find(others)]
+        beside = [cls.readable(found) async for found in cls.engine().find(others)]
+        return [each for each in beside if each is not None]
 
     @classmethod
     async def at_work(
@@ -422,22 +436,15 @@ class Publication(Facts, OfWorkspace):
         }
         await cls.engine().update_many(due | free | mine, [{"$set": taken}])
         taken_now = [each async for each in cls.engine().find(mine | {"work.token": work.token})]
-        return [each for each in map(cls._readable, taken_now) if each is not None]
+        readable = [each for each in map(cls.readable, taken_now) if each is not None]
+        if left := {each["_id"] for each in taken_now} - {each.id for each in readable}:  # no process dies of them
+            later = {"$set": {"work": None, order: work.lease_until}}
+            await cls.engine().update_many({"_id": {"$in": list(left)}, "work.token": work.token}, later)
+        return readable
 
     @classmethod
     def _read(cls, found: Json | None) -> "Publication | None":
         return None if found is None else cls._certain(found)
-
-    @classmethod
-    def _readable(cls, found: Json) -> "Publication | None":
-        """It, unless a newer version wrote it so that this one cannot read it: then it waits for that one, and keeps
-        back nobody who was taken with it."""
-        try:
-            return cls._certain(found)
-        except ValidationError as error:
-            said = str(error.errors(include_input=False))
-            log.warning("publication.unreadable", publication=str(found["_id"]), error=said)
-            return None
 
     @classmethod
     def _certain(cls, found: Json) -> "Publication":
