@@ -14,6 +14,7 @@ from social.backing.mongo import NOW, as_bson
 from social.errors import Conflict, Rejected, RetryLater
 from social.jobs.running import Running
 from social.moments import now
+from social.people.lateness import Lateness
 from social.people.roles import Caller
 from social.platforms import PLATFORMS
 from social.platforms.calls import Call
@@ -26,6 +27,7 @@ from social.publishing.documents import Publication
 from social.publishing.facts import Json
 from social.publishing.findings import Finding
 from social.publishing.lanes import Lane
+from social.publishing.late import pass_by
 from social.publishing.prepare import taken
 from social.publishing.reconnect import account_back
 from social.publishing.send import send_due, went_out
@@ -411,6 +413,52 @@ async def test_a_look_does_not_take_what_another_of_the_same_words_is_just_sendi
 
     left = await of(lost)
     assert (left.state, left.receipts) == (State.WAITING, [])  # its own key will tell
+
+
+@pytest.mark.parametrize("as_well", ["two\nlines", "two  lines"])
+async def test_nor_what_another_is_just_sending_whose_words_the_platform_may_not_tell_from_its_own(
+    as_well: str, planned: Planned, connect: Connect, backing: Backing, sandbox: Sandbox
+) -> None:
+    account = await connect("grace", platform="x")
+    lost, sending = await planned("two lines", on=(account,)), await planned(as_well, on=(account,))
+    await Publication.engine().update_one({"post_id": lost.id}, {"$set": {"next_at": now() + timedelta(hours=1)}})
+    await send_due(backing.now() + timedelta(seconds=1), backing)
+    assert sandbox.texts() == [as_well]
+    sent = now() - timedelta(seconds=10)
+    doubt = {"ambiguous": True, "next_at": sent, "first_sent_at": sent, "sent_at": sent, "attempt_no": 1}
+    await Publication.engine().update_one({"post_id": lost.id}, {"$set": doubt | {"state": State.UNCONFIRMED}})
+    unheard = {"state": State.SENDING, "token": "held", "receipts": [], "answered_at": None}
+    await Publication.engine().update_one({"post_id": sending.id}, {"$set": unheard})
+
+    await settle_due(backing)
+
+    left = await of(lost)
+    assert (left.state, left.receipts) == (State.UNCONFIRMED, [])
+
+
+async def test_what_may_be_another_s_and_is_too_late_to_be_sent_again_is_not_called_missed(
+    planned: Planned, backing: Backing, sandbox: Sandbox
+) -> None:
+    sandbox.trouble(publish=[{"hang_up": "before", "count": 1}, {"hang_up": "after", "count": 1}])
+    lost, there = await planned("the same"), await planned("the same")
+    await send_due(backing.now() + timedelta(seconds=1), backing)
+    assert sandbox.texts() == ["the same"]
+    sent = now() - timedelta(minutes=40)  # longer than one looks, and not so long that a key dies
+    doubt = {"state": State.UNCONFIRMED, "ambiguous": True, "sent_at": sent, "first_sent_at": sent, "next_at": sent}
+    await Publication.engine().update_many({}, {"$set": doubt | {"token": None}})
+    too_late = {"deadline": sent, "lateness": as_bson(Lateness(minutes=10, then="miss"))}
+    later = {"sent_at": sent + timedelta(seconds=1)}
+    await Publication.engine().update_one({"post_id": there.id}, {"$set": too_late | later})
+
+    await settle_due(backing)
+    await pass_by(backing)
+    await send_due(backing.now() + timedelta(seconds=1), backing)  # the key of the first one has told
+    await Publication.engine().update_one({"post_id": there.id}, {"$set": {"next_at": now()}})
+    await settle_due(backing)
+
+    online = [await of(lost), await of(there)]
+    assert [each.state for each in online] == [State.ONLINE] * 2
+    assert {receipt.id for each in online for receipt in each.receipts} == {each["id"] for each in sandbox.statuses()}
 
 
 async def test_what_the_platform_calls_a_duplicate_of_itself_asks_a_person(
