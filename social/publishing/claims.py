@@ -165,7 +165,7 @@ async def _left(before: datetime, most: int) -> list[ObjectId]:
         "next_at": {"$lt": before},
         "updated_at": {"$lt": before},
     }
-    stages: list[Json] = [{"$match": left}, {"$limit": most}, {"$group": {"_id": "$account_id"}}]
+    stages: list[Json] = [{"$match": left}, {"$group": {"_id": "$account_id"}}, {"$limit": most}]
     return [found["_id"] async for found in await Publication.engine().aggregate(stages)]
 
 

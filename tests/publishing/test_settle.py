@@ -97,6 +97,24 @@ async def test_what_an_owner_left_in_the_air_is_settled_by_the_next(
 
 async def test_a_receipt_that_comes_late_is_a_fact_whoever_holds_the_lane(planned: Planned, backing: Backing) -> None:
     post = await planned("late but true")
+async def test_what_was_left_in_the_air_is_found_behind_a_long_line_of_another_account(
+    planned: Planned, connect: Connect, backing: Backing
+) -> None:
+    line, left = [await planned(f"in line {n}") for n in range(3)], await planned("left", on=(await connect("bert"),))
+    ages_ago = now() - timedelta(hours=1)
+    long_ago = {"next_at": ages_ago, "due_at": ages_ago, "updated_at": ages_ago, "token": "somebody"}
+    await Publication.engine().update_many({}, {"$set": long_ago | {"state": State.QUEUED}})
+    at_work = {"token": "somebody", "lease_until": now() + timedelta(minutes=1)}
+    await Lane.engine().update_one({"_id": (await of(line[0])).account_id}, {"$set": at_work})
+    sent = {"state": State.SENDING, "sent_at": ages_ago, "next_at": ages_ago + timedelta(seconds=1), "token": "nobody"}
+    await Publication.engine().update_one({"post_id": left.id}, {"$set": sent})
+
+    claim = await claims.take(now() + timedelta(seconds=1), backing, most=len(line))
+
+    assert claim is not None
+    assert [each.post_id for each in await claim.left_sending()] == [left.id]
+
+
     claim = await claims.take(now() + timedelta(seconds=1), backing, most=10)
     assert claim is not None
     publication = await of(post)
