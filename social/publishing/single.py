@@ -144,6 +144,9 @@ async def verdict(
         return await Publication.found(caller, publication_id)
     if is_there:
         changes |= _there(publication, Receipt(id=url or "", url=url, evidence="person"), backing.now())
+    elif _may_still_arrive(publication, backing):
+        text = "It was sent only a moment ago and may still arrive. Look again in a minute, then say so."
+        raise Conflict(text, state=publication.state)
     elif publication.state == State.HELD:
         # It counts as a repeat: the platform may know better than the person, and say that it has this already.
         changes |= _sent_again(publication, backing.now()) | {"attempts_before": publication.attempts_before}
@@ -161,6 +164,13 @@ async def _written_down(publication: Publication, backing: Backing) -> Receipt |
         return await Finding.written_down(publication, account.origin if account else "", at=backing.now())
     except RetryLater as error:
         raise _still_checking(publication) from error
+
+
+def _may_still_arrive(publication: Publication, backing: Backing) -> bool:
+    """Whether what was armed may be handed over yet, or be on its way: under a new key it would be there twice. It is
+    held so soon where a hold came, or the login was lost, before a look could prove that it is absent."""
+    lease = backing.settings.times.timedelta("lease")
+    return publication.sent_at is not None and publication.sent_at + lease > backing.now()
 
 
 def _still_checking(publication: Publication) -> Conflict:

@@ -36,6 +36,7 @@ from social.publishing.states import State
 from tests.publishing.conftest import Connect, Planned, of, somebody, until
 from tests.servers.sandbox import Sandbox
 
+LONG_AGO = now() - timedelta(hours=1)
 PROOF = as_bson(Receipt(id="p1", evidence="lookup"))
 
 
@@ -95,8 +96,6 @@ async def test_what_an_owner_left_in_the_air_is_settled_by_the_next(
     assert (await of(post)).state in (State.UNCONFIRMED, State.WAITING)
 
 
-async def test_a_receipt_that_comes_late_is_a_fact_whoever_holds_the_lane(planned: Planned, backing: Backing) -> None:
-    post = await planned("late but true")
 async def test_what_was_left_in_the_air_is_found_behind_a_long_line_of_another_account(
     planned: Planned, connect: Connect, backing: Backing
 ) -> None:
@@ -115,6 +114,8 @@ async def test_what_was_left_in_the_air_is_found_behind_a_long_line_of_another_a
     assert [each.post_id for each in await claim.left_sending()] == [left.id]
 
 
+async def test_a_receipt_that_comes_late_is_a_fact_whoever_holds_the_lane(planned: Planned, backing: Backing) -> None:
+    post = await planned("late but true")
     claim = await claims.take(now() + timedelta(seconds=1), backing, most=10)
     assert claim is not None
     publication = await of(post)
@@ -525,7 +526,7 @@ async def test_what_a_person_did_not_see_and_the_platform_has_already_is_not_cal
     post = await planned("there after all", on=(await connect("ada", platform="x"),))
     await send_due(backing.now() + timedelta(seconds=1), backing)
     assert (await of(post)).state is State.ONLINE
-    unheard = {"state": State.HELD, "ambiguous": True, "receipts": [], "answered_at": None}
+    unheard = {"state": State.HELD, "ambiguous": True, "receipts": [], "answered_at": None, "sent_at": LONG_AGO}
     await Publication.engine().update_one({"post_id": post.id}, {"$set": unheard})
 
     await single.verdict(caller, str((await of(post)).id), is_there=False, url=None, backing=backing)
@@ -534,6 +535,22 @@ async def test_what_a_person_did_not_see_and_the_platform_has_already_is_not_cal
     refused = await of(post)
     assert (refused.state, refused.ambiguous, refused.attempt_no) == (State.UNCONFIRMED, True, 2)
     assert sandbox.texts() == ["there after all"]
+
+
+async def test_that_it_is_not_there_is_not_believed_while_the_first_one_may_still_arrive(
+    planned: Planned, caller: Caller, backing: Backing
+) -> None:
+    publication = await of(await planned("on its way", due_at=now() + timedelta(hours=1)))
+    held = {"state": State.HELD, "ambiguous": True, "next_at": None, "sent_at": backing.now()}
+    await Publication.engine().update_one({"_id": publication.id}, {"$set": held})
+
+    with pytest.raises(Conflict, match="may still arrive"):
+        await single.verdict(caller, str(publication.id), is_there=False, url=None, backing=backing)
+    a_while_ago = {"sent_at": backing.now() - timedelta(seconds=backing.settings.times.lease)}
+    await Publication.engine().update_one({"_id": publication.id}, {"$set": a_while_ago})
+    again = await single.verdict(caller, str(publication.id), is_there=False, url=None, backing=backing)
+
+    assert (again.state, again.rev) == (State.PLANNED, 2)
 
 
 async def _in_doubt_and_their_keys_are_dead(*posts: Post, **given: object) -> None:
