@@ -16,9 +16,10 @@ from social.jobs.running import Running
 from social.moments import now
 from social.people.lateness import Lateness
 from social.people.roles import Caller
-from social.platforms import PLATFORMS
+from social.platforms import PLATFORMS, mastodon
 from social.platforms.calls import Call
 from social.platforms.contract import Receipt, Sought, Turn
+from social.platforms.x import search
 from social.posts.documents import Post, Written
 from social.posts.when import at_the_instant
 from social.publishing import arming, claims, plan, settle, single
@@ -551,6 +552,24 @@ async def test_that_it_is_not_there_is_not_believed_while_the_first_one_may_stil
     again = await single.verdict(caller, str(publication.id), is_there=False, url=None, backing=backing)
 
     assert (again.state, again.rev) == (State.PLANNED, 2)
+
+
+@pytest.mark.parametrize("platform", ["x", "mastodon"])
+async def test_what_lies_behind_more_than_a_look_can_see_asks_a_person(
+    platform: str, planned: Planned, connect: Connect, backing: Backing, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    post = await planned("long ago", on=(await connect("grace", platform=platform),))
+    sent = now() - timedelta(hours=3)
+    doubt = {"state": State.UNCONFIRMED, "ambiguous": True, "next_at": sent, "first_sent_at": sent, "sent_at": sent}
+    await Publication.engine().update_one({"post_id": post.id}, {"$set": doubt})
+    monkeypatch.setattr({"x": search, "mastodon": mastodon}[platform], "PAGES", 0)  # so much has been posted since
+
+    await settle_due(backing)
+
+    asking = await of(post)
+    assert (asking.state, asking.ambiguous, asking.next_at) == (State.HELD, True, None)
+    assert asking.reason is not None
+    assert "is it there, or shall we send it again?" in asking.reason.text
 
 
 async def _in_doubt_and_their_keys_are_dead(*posts: Post, **given: object) -> None:
