@@ -108,7 +108,7 @@ async def again(caller: Caller, publication_id: str, backing: Backing) -> Public
 async def try_now(publication: Publication, backing: Backing, *, after: timedelta = timedelta()) -> Publication:
     """As `again`, of one that the caller may change: so long `after` now, where it is one of several."""
     if publication.ambiguous and publication.state in (State.HELD, State.WAITING, State.UNCONFIRMED):
-        changes: Json = {"state": State.UNCONFIRMED, "next_at": backing.now()}
+        changes: Json = {"state": State.UNCONFIRMED, "next_at": backing.now(), "deaths": 0}
         return await _change_and_tell(publication, changes, (publication.state,), backing, in_doubt=True)
     if publication.state not in (State.WAITING, State.HELD, *REVIVABLE):
         raise Conflict("There is nothing to try again: it is planned, going out or online.", state=publication.state)

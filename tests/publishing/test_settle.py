@@ -554,6 +554,22 @@ async def test_that_it_is_not_there_is_not_believed_while_the_first_one_may_stil
     assert (again.state, again.rev) == (State.PLANNED, 2)
 
 
+async def test_what_processes_died_of_and_a_person_tries_again_is_looked_for_with_all_its_lives(
+    planned: Planned, caller: Caller, backing: Backing
+) -> None:
+    publication = await of(await planned("left alone"))
+    sent = {"attempt_no": 3, "first_sent_at": LONG_AGO, "sent_at": LONG_AGO, "next_at": None}
+    parked = {"state": State.HELD, "ambiguous": True, "deaths": 3} | sent
+    await Publication.engine().update_one({"_id": publication.id}, {"$set": parked})
+
+    await single.again(caller, str(publication.id), backing)
+    await settle_due(backing)
+
+    tried = await Publication.get(publication.id)
+    assert tried is not None
+    assert (tried.state, tried.deaths) == (State.WAITING, 0)
+
+
 @pytest.mark.parametrize("platform", ["x", "mastodon"])
 async def test_what_lies_behind_more_than_a_look_can_see_asks_a_person(
     platform: str, planned: Planned, connect: Connect, backing: Backing, monkeypatch: pytest.MonkeyPatch
