@@ -69,7 +69,7 @@ async def _settle(publication: Publication, work: Work, backing: Backing) -> Non
     try:
         if not await begun(publication, work, backing):  # it waited for others of its account
             return
-        account = await Account.get(publication.account_id)
+        account = await Account.readable(publication.account_id)
         fact = await Finding.written_down(publication, account.origin if account else "", at=backing.now())
         if fact is not None:
             await went_out(publication, fact, backing)

@@ -159,8 +159,8 @@ async def verdict(
 
 async def _written_down(publication: Publication, backing: Backing) -> Receipt | None:
     """The answer, where it had come before its process died. Conflict while it is open whose it is."""
-    account = await Account.get(publication.account_id)
     try:
+        account = await Account.readable(publication.account_id)
         return await Finding.written_down(publication, account.origin if account else "", at=backing.now())
     except RetryLater as error:
         raise _still_checking(publication) from error

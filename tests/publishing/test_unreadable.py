@@ -167,6 +167,25 @@ async def test_to_have_taken_it_and_not_understood_it_is_no_death_of_a_process(
     assert [(await stored(each))["deaths"] for each in (prepared, doubted)] == [0, 0]
 
 
+async def test_nor_is_it_one_where_its_account_is_not_understood(
+    planned: Planned, account: Account, backing: Backing
+) -> None:
+    prepared, doubted = await planned("to prepare", due_at=ahead()), await planned("in doubt")
+    await Publication.engine().update_one({"post_id": prepared.id}, {"$set": {"prepare_at": now()}})
+    doubt = {"state": State.UNCONFIRMED, "ambiguous": True, "next_at": now(), "sent_at": now(), "attempt_no": 1}
+    await Publication.engine().update_one({"post_id": doubted.id}, {"$set": doubt})
+    await Account.get_pymongo_collection().update_one({"_id": account.id}, {"$set": {"way": "by carrier pigeon"}})
+
+    await prepare_due(backing)
+    await settle_due(backing)
+
+    left = [await of(post) for post in (prepared, doubted)]
+    assert [(each.state, each.work, each.tries) for each in left] == [
+        (State.WAITING, None, 0),
+        (State.UNCONFIRMED, None, 0),
+    ]
+
+
 async def test_what_was_not_understood_is_asked_for_again_after_a_while(planned: Planned, backing: Backing) -> None:
     post = await planned("newer", due_at=ahead())
     await Publication.engine().update_one({"post_id": post.id}, {"$set": {"prepare_at": now()}})
