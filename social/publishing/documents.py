@@ -357,12 +357,25 @@ class Publication(Facts, OfWorkspace):
         cls, publication: "Publication", accounts: Sequence[ObjectId], since: datetime
     ) -> frozenset[str]:
         """The platform's ids of posts on `accounts` that are known to be others: other publications' and this one's
-        other parts', as far as they were made since: the same words may be there twice."""
+        other parts', as far as they were made since: the same words may be there twice. Where a person gave a post's
+        address, its last part is the id."""
         lately = {"$gte": since - timedelta(days=1), "$type": "date"}
         answered = {"account_id": {"$in": list(accounts)}, "answered_at": lately}
         beside = cls.engine().find(answered, {"receipts.id": 1})
         found = [receipt["id"] async for other in beside for receipt in other.get("receipts", ())]
-        return frozenset([*found, *(receipt.id for receipt in publication.receipts)]) - {""}
+        found += [receipt.id for receipt in publication.receipts]
+        found += [id.rstrip("/").rpartition("/")[2] for id in found if id.startswith("http")]
+        return frozenset(found) - {""}
+
+    @classmethod
+    async def said_to_be_there_beside(cls, accounts: Sequence[ObjectId], since: datetime) -> list["Publication"]:
+        """What was sent on `accounts` since and is online on the word of a person who did not say which post it is."""
+        lately = {"$gte": since, "$type": "date"}
+        said = {"account_id": {"$in": list(accounts)}, "answered_at": lately, "receipts.evidence": "person"}
+        beside = [cls.readable(found) async for found in cls.engine().find(said)]
+        return [
+            each for each in beside if each and each.receipts[0].id == "" and each.sent_at and each.sent_at >= since
+        ]
 
     @classmethod
     async def unheard_of_beside(cls, publication: "Publication", accounts: Sequence[ObjectId]) -> list["Publication"]:

@@ -31,13 +31,15 @@ from social.publishing.prepare import begun, renewing, taken
 from social.publishing.reconnect import login_refused
 from social.publishing.send import crash_here, went_out
 from social.publishing.shown import row
-from social.publishing.states import DEATHS, State, Step, looked_in_vain, over, poisonous, repeatable, settled
+from social.publishing.states import ASKS, DEATHS, State, Step, looked_in_vain, over, poisonous, repeatable, settled
 
 log = structlog.get_logger()
 AT_ONCE = 50
 FEW = 3  # looks at one account at a time, and the next ones so much later: X answers 900 in 15 minutes (its sheet)
 APART = timedelta(seconds=3)
 MAYBE_KNOWN = 2  # times as long as a platform surely knows a key: then it has surely forgotten it
+SAID = "There is a post with these words, and somebody said that one of them is another post of yours."
+BESIDE = timedelta(minutes=10)  # apart two were sent at most if a look for one may find the other: clocks differ
 SCHEME = re.compile("https?://", re.IGNORECASE)
 QUESTIONS = 3  # in one look, where what is found first stands for others
 
@@ -114,6 +116,10 @@ async def _looked(publication: Publication, account: Account | None, backing: Ba
             if _goes_out_again(publication, backing.now()):
                 return None  # and its key tells it from the other
             break
+        if await _said_to_be_there(sought, same):
+            if _goes_out_again(publication, backing.now()):
+                return None
+            raise RetryLater(SAID, code=ASKS)
         if await Finding.stands_for(publication, found.id, account.origin, at=backing.now()):
             return found
         sought = msgspec.structs.replace(sought, known=sought.known | {found.id})  # another workspace's, of this person
@@ -140,6 +146,13 @@ async def _another_s(
         if each.state == State.SENDING or any(_has_a_key(one, at, MAYBE_KNOWN) for one in (publication, each))
     )
     return unheard_of or found.id in await Publication.ids_beside(publication, same, sought.first_sent_at)
+
+
+async def _said_to_be_there(sought: Sought, same: Sequence[ObjectId]) -> bool:
+    """Whether a person has said of another of the same words that it is there, and not which it is: only a person can
+    tell then whether what was found is that one."""
+    beside = await Publication.said_to_be_there_beside(same, sought.first_sent_at - BESIDE)
+    return sought.part == 0 and any(_words(each.content.text) == _words(sought.text) for each in beside)
 
 
 def _words(text: str) -> str:

@@ -25,6 +25,7 @@ from social.settings import Times
 
 DUPLICATE = "duplicate"  # the code of a refusal because the platform has just this already
 TOO_FAR = "too-many-posts"  # the code of a look that does not reach back far enough, and never will again
+ASKS = "ask"  # the code of a look that found what only a person can tell apart
 DEATHS = 3  # after which what was in a process's hands each time it died is no longer touched without a person
 TRIES = 5  # retries after the first try that an answer refused
 LOOKS = (5.0, 15.0, 45.0, 120.0, 300.0)  # seconds after sending at which a search looks
@@ -313,7 +314,7 @@ def looked_in_vain(error: PlatformError, *, looks: int, now: datetime, times: Ti
     if isinstance(error, (Disconnected, OperatorNeeded)):
         text = f"{error.sentence} Then we can check whether this went out."
         return Step(state=State.HELD, reason=Reason(code="disconnected", text=text))
-    if error.facts.get("code") == TOO_FAR:
+    if error.facts.get("code") in {TOO_FAR, ASKS}:
         return Step(state=State.HELD, reason=Reason(code="unknown", text=f"{error.sentence} {ASKING}"))
     until = getattr(error, "until", None) or now + backoff(min(looks, TRIES), times)
     text = "The platform could not be asked yet whether it went out. Asking again."

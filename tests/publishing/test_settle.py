@@ -570,6 +570,30 @@ async def test_what_processes_died_of_and_a_person_tries_again_is_looked_for_wit
     assert (tried.state, tried.deaths) == (State.WAITING, 0)
 
 
+@pytest.mark.parametrize("with_its_address", [False, True])
+async def test_what_a_person_said_is_there_is_not_taken_for_another_of_the_same_words(
+    with_its_address: bool, planned: Planned, connect: Connect, caller: Caller, backing: Backing, sandbox: Sandbox
+) -> None:
+    account = await connect("grace", platform="x")
+    seen, lost = await planned("the same", on=(account,)), await planned("the same", on=(account,))
+    await Publication.engine().update_one({"post_id": lost.id}, {"$set": {"next_at": now() + timedelta(hours=1)}})
+    await send_due(backing.now() + timedelta(seconds=1), backing)
+    there = await of(seen)
+    assert there.receipt is not None
+    unheard = {"state": State.HELD, "ambiguous": True, "receipts": [], "answered_at": None}
+    await Publication.engine().update_one({"post_id": seen.id}, {"$set": unheard})
+    address = there.receipt.url if with_its_address else None
+    await single.verdict(caller, str(there.id), is_there=True, url=address, backing=backing)
+    doubt = {"state": State.UNCONFIRMED, "ambiguous": True, "sent_at": there.sent_at, "first_sent_at": there.sent_at}
+    await Publication.engine().update_one({"post_id": lost.id}, {"$set": doubt | {"next_at": now(), "attempt_no": 1}})
+
+    await settle_due(backing)
+
+    left = await of(lost)
+    assert (left.state, left.receipts) == (State.UNCONFIRMED if with_its_address else State.HELD, [])
+    assert left.ambiguous
+
+
 @pytest.mark.parametrize("platform", ["x", "mastodon"])
 async def test_what_lies_behind_more_than_a_look_can_see_asks_a_person(
     platform: str, planned: Planned, connect: Connect, backing: Backing, monkeypatch: pytest.MonkeyPatch
