@@ -5,19 +5,23 @@ from datetime import datetime, timedelta
 from typing import Annotated, Any, Literal, Self
 
 import msgspec
+import structlog
 from beanie import Document, PydanticObjectId
-from pydantic import Field
+from pydantic import Field, ValidationError
 from pymongo import IndexModel
 from pymongo.asynchronous.client_session import AsyncClientSession
 
 from social.backing.mongo import BSON_ENCODERS, NOW, as_bson, stored
 from social.backing.owner import Owner
 from social.backing.vault import Vault
+from social.errors import RetryLater
 from social.moments import now
 from social.people.roles import Caller
 from social.people.workspaces import OfWorkspace
 from social.platforms.contract import App, Endpoints, Limits, Realm, Token
 
+log = structlog.get_logger()
+UNREADABLE = "A newer version of this program has changed this account. It goes on when that one runs again."
 AccountState = Literal["connected", "disconnected"]
 Way = Literal["page", "password"]  # how an account was connected
 MARGIN = timedelta(minutes=5)  # a token is refreshed this long before it ends,
@@ -153,6 +157,16 @@ class Account(OfWorkspace):
             other.state,
             other.reason,
         )
+
+    @classmethod
+    async def readable(cls, id: PydanticObjectId) -> "Account | None":
+        """The account with this id, if it is there. RetryLater where a newer version wrote it so that this one cannot
+        read it: whoever needs it waits for that one."""
+        try:
+            return await cls.get(id)
+        except ValidationError as error:
+            log.warning("account.unreadable", account=str(id), error=str(error.errors(include_input=False)))
+            raise RetryLater(UNREADABLE, answered=False, code="unreadable") from None
 
     @classmethod
     async def page(cls, caller: Caller, *, after: PydanticObjectId | None, limit: int) -> list["Account"]:

@@ -24,7 +24,7 @@ Json = dict[str, Any]
 
 def dated(when: Plan, publication: Publication, lateness: Lateness | None = None) -> Json:
     """The date's fields, and whether something must be prepared (again) for it. How late it may go out stays as it is,
-    or becomes `lateness`; from when on it is too late is new in any case."""
+    or becomes `lateness`; from when on it is too late is new in any case. It has all its lives again."""
     return not_later(lateness or publication.lateness, when.due_at) | {
         "wall": when.wall,
         "zone": when.zone,
@@ -32,6 +32,7 @@ def dated(when: Plan, publication: Publication, lateness: Lateness | None = None
         "due_at": when.due_at,
         "next_at": when.due_at,
         "prepare_at": publication.prepare_for(when.due_at),
+        "deaths": 0,
     }
 
 

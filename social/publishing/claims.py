@@ -15,7 +15,6 @@ from functools import partial
 from typing import Any, Final, TypeAlias
 
 import bson
-import msgspec
 import structlog
 from bson import ObjectId
 from bson.codec_options import CodecOptions
@@ -166,7 +165,7 @@ async def _left(before: datetime, most: int) -> list[ObjectId]:
         "next_at": {"$lt": before},
         "updated_at": {"$lt": before},
     }
-    stages: list[Json] = [{"$match": left}, {"$limit": most}, {"$group": {"_id": "$account_id"}}]
+    stages: list[Json] = [{"$match": left}, {"$group": {"_id": "$account_id"}}, {"$limit": most}]
     return [found["_id"] async for found in await Publication.engine().aggregate(stages)]
 
 
@@ -214,11 +213,10 @@ class Claim:
             await self.read(lane)
         while lane.line:
             found = bson.decode(lane.line.popleft(), AWARE)
-            try:
-                return InHand.of(found)
-            except msgspec.ValidationError as error:  # it stays in line, and is given back with the lane
-                log.warning("publication.unreadable", publication=str(found["_id"]), error=str(error))
-                lane.goes_on = False
+            publication = InHand.readable(found)
+            if publication is not None:
+                return publication
+            lane.goes_on = False  # it stays in line, and is given back with the lane
         return None
 
     async def left_sending(self) -> list[InHand]:
@@ -228,7 +226,8 @@ class Claim:
             return []
         left = self._of(self.inherited) | {"state": State.SENDING, "token": {"$ne": self.token}}
         left |= {"sent_at": {"$lte": self.taken_at}}
-        return [InHand.of(found) async for found in Publication.engine().find(left)]
+        found = [InHand.readable(each) async for each in Publication.engine().find(left)]
+        return [each for each in found if each is not None]
 
     @contextmanager
     def told_if_slow(self, publication: InHand) -> Iterator[None]:

@@ -92,7 +92,7 @@ async def concluded_one_by_one(conclusions: Sequence[Conclusion]) -> list[tuple[
         if not done.matched_count and each.fact is not None and await _is_its_own(each):
             await Publication.went_out(each.publication, each.fact)
     ids = [each.publication.id for each in conclusions]
-    there = {found["_id"]: InHand.of(found) async for found in Publication.engine().find({"_id": {"$in": ids}})}
+    there = {found["_id"]: InHand.readable(found) async for found in Publication.engine().find({"_id": {"$in": ids}})}
     present = [there.get(id) for id in ids]  # none is left of a post that was deleted
     return [
         (now if now is not None and _is_as_left(now, each) else None, now)

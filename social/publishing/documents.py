@@ -22,6 +22,7 @@ from social.moments import now
 from social.people.lateness import Lateness
 from social.people.roles import Caller
 from social.people.workspaces import OfWorkspace
+from social.platforms import PLATFORMS
 from social.platforms.contract import Content, Prepared, Realm, Receipt
 from social.publishing.facts import FREE, Facts, Json, Refusal, Work
 from social.publishing.states import (
@@ -282,6 +283,18 @@ class Publication(Facts, OfWorkspace):
         )
 
     @classmethod
+    def readable(cls, found: Json) -> "Publication | None":
+        """It, unless a newer version wrote it so that this one cannot read it, or does not know its platform: then it
+        waits for that one, and keeps back nobody else."""
+        try:
+            publication = cls._certain(found)
+        except ValidationError as error:
+            said = str(error.errors(include_input=False))
+            log.warning("publication.unreadable", publication=str(found["_id"]), error=said)
+            return None
+        return publication if publication.platform in PLATFORMS else None
+
+    @classmethod
     async def take_to_prepare(cls, work: Work, *, most: int, at: datetime) -> list["Publication"]:
         """Takes what may be prepared at the instant `at` and is in nobody's hands."""
         states = [State.PLANNED, State.WAITING, State.PREPARING]
@@ -344,12 +357,25 @@ class Publication(Facts, OfWorkspace):
         cls, publication: "Publication", accounts: Sequence[ObjectId], since: datetime
     ) -> frozenset[str]:
         """The platform's ids of posts on `accounts` that are known to be others: other publications' and this one's
-        other parts', as far as they were made since: the same words may be there twice."""
+        other parts', as far as they were made since: the same words may be there twice. Where a person gave a post's
+        address, its last part is the id."""
         lately = {"$gte": since - timedelta(days=1), "$type": "date"}
         answered = {"account_id": {"$in": list(accounts)}, "answered_at": lately}
         beside = cls.engine().find(answered, {"receipts.id": 1})
         found = [receipt["id"] async for other in beside for receipt in other.get("receipts", ())]
-        return frozenset([*found, *(receipt.id for receipt in publication.receipts)]) - {""}
+        found += [receipt.id for receipt in publication.receipts]
+        found += [id.rstrip("/").rpartition("/")[2] for id in found if id.startswith("http")]
+        return frozenset(found) - {""}
+
+    @classmethod
+    async def said_to_be_there_beside(cls, accounts: Sequence[ObjectId], since: datetime) -> list["Publication"]:
+        """What was sent on `accounts` since and is online on the word of a person who did not say which post it is."""
+        lately = {"$gte": since, "$type": "date"}
+        said = {"account_id": {"$in": list(accounts)}, "answered_at": lately, "receipts.evidence": "person"}
+        beside = [cls.readable(found) async for found in cls.engine().find(said)]
+        return [
+            each for each in beside if each and each.receipts[0].id == "" and each.sent_at and each.sent_at >= since
+        ]
 
     @classmethod
     async def unheard_of_beside(cls, publication: "Publication", accounts: Sequence[ObjectId]) -> list["Publication"]:
@@ -360,7 +386,8 @@ class Publication(Facts, OfWorkspace):
             "_id": {"$ne": publication.id},
             "$or": [{"state": State.SENDING}, {"ambiguous": True}],
         }
-        return [cls._certain(found) async for found in cls.engine().find(others)]
+        beside = [cls.readable(found) async for found in cls.engine().find(others)]
+        return [each for each in beside if each is not None]
 
     @classmethod
     async def at_work(
@@ -422,22 +449,15 @@ class Publication(Facts, OfWorkspace):
         }
         await cls.engine().update_many(due | free | mine, [{"$set": taken}])
         taken_now = [each async for each in cls.engine().find(mine | {"work.token": work.token})]
-        return [each for each in map(cls._readable, taken_now) if each is not None]
+        readable = [each for each in map(cls.readable, taken_now) if each is not None]
+        if left := {each["_id"] for each in taken_now} - {each.id for each in readable}:  # no process dies of them
+            later = {"$set": {"work": None, order: work.lease_until}}
+            await cls.engine().update_many({"_id": {"$in": list(left)}, "work.token": work.token}, later)
+        return readable
 
     @classmethod
     def _read(cls, found: Json | None) -> "Publication | None":
         return None if found is None else cls._certain(found)
-
-    @classmethod
-    def _readable(cls, found: Json) -> "Publication | None":
-        """It, unless a newer version wrote it so that this one cannot read it: then it waits for that one, and keeps
-        back nobody who was taken with it."""
-        try:
-            return cls._certain(found)
-        except ValidationError as error:
-            said = str(error.errors(include_input=False))
-            log.warning("publication.unreadable", publication=str(found["_id"]), error=said)
-            return None
 
     @classmethod
     def _certain(cls, found: Json) -> "Publication":

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Self
 
 import msgspec
+import structlog
 from beanie import PydanticObjectId
 from bson import ObjectId
 
@@ -18,6 +19,7 @@ from social.platforms import PLATFORMS
 from social.platforms.contract import Content, Prepared, Realm, Receipt, Turn
 from social.publishing.states import FINAL, Progress, Reason, State, Step
 
+log = structlog.get_logger()
 KEYS = uuid.UUID("7f0c6f5e-6a0e-4b57-9a4d-3a1f6f2b8f10")  # namespace of idempotency keys
 Json = dict[str, Any]
 EPOCH = datetime.fromisoformat("1970-01-01T00:00:00+00:00")
@@ -226,6 +228,16 @@ class InHand(Facts, msgspec.Struct, kw_only=True, rename={"id": "_id"}):
     def of(cls, found: Mapping[str, Any]) -> Self:
         """It out of what Mongo has of it, times aware. msgspec.ValidationError if that is no publication."""
         return msgspec.convert(found, cls)
+
+    @classmethod
+    def readable(cls, found: Mapping[str, Any]) -> Self | None:
+        """As `of`, or None: what a newer version wrote so that this one cannot read it waits for that one, and keeps
+        back nobody else."""
+        try:
+            return cls.of(found)
+        except msgspec.ValidationError as error:
+            log.warning("publication.unreadable", publication=str(found["_id"]), error=str(error))
+            return None
 
     def with_changes(self, changes: Json) -> Self:
         """It after `changes`, whole fields as they are stored, were written into it."""

@@ -46,7 +46,12 @@ async def let_go(
     that is counted, and what is written for it, which takes that reason away."""
     counts = Counter[str]()
     here = {"account_id": {"$in": list(accounts)}, "reason.code": code} | in_states([State.HELD], OPEN)
-    while batch := [Publication.model_validate(each) async for each in Publication.engine().find(here).limit(TOGETHER)]:
+    left: list[ObjectId] = []  # for a newer version, which wrote them
+    while found := await Publication.engine().find(here | {"_id": {"$nin": left}}).limit(TOGETHER).to_list():
+        batch = [each for each in map(Publication.readable, found) if each is not None]
+        left += {each["_id"] for each in found} - {each.id for each in batch}
+        if not batch:
+            continue
         changes = [(each, *after(each)) for each in batch]
         ids = [each.id for each in batch]
         noted = await _begun(ids, backing)
@@ -56,8 +61,8 @@ async def let_go(
             for each, _, written in changes
         ]
         await Publication.engine().bulk_write(writes, ordered=False)
-        left = {"_id": {"$in": ids}} | here
-        again = {found["_id"] async for found in Publication.engine().find(left, {"_id": 1})}
+        still = {"_id": {"$in": ids}} | here
+        again = {each["_id"] async for each in Publication.engine().find(still, {"_id": 1})}
         for each, what, _ in changes:
             counts[what] += each.id not in again
         await tell(ids, backing, {})
@@ -68,7 +73,8 @@ async def let_go(
 async def tell(ids: Sequence[ObjectId], backing: Backing, which: Json) -> int:
     """Tells of those of the publications that are `which`. How many they are."""
     found: Any = Publication.engine().find({"_id": {"$in": list(ids)}} | which)
-    rows = [row(InHand.of(each)) async for each in found]
+    present = [InHand.readable(each) async for each in found]
+    rows = [row(each) for each in present if each is not None]
     await announce(rows)
     backing.announced.set()
     return len(rows)

@@ -48,7 +48,7 @@ async def _some(backing: Backing) -> Sequence[InHand]:
 
     async def body(session: AsyncClientSession) -> Sequence[InHand]:
         found: Any = Publication.engine().find(past, session=session).limit(TOGETHER)
-        late = [InHand.of(each) async for each in found]
+        late = [each for each in [InHand.readable(one) async for one in found] if each is not None]
         if not late:
             return ()
         changes = [each.after(too_late(each.lateness), at) | FREE | {"prepare_at": None} for each in late]

@@ -100,7 +100,7 @@ async def _prepare(publication: Publication, work: Work, backing: Backing) -> No
             return
         await _told(_anew(publication, backing), publication, work, backing)  # it may have waited for room
         crash_here("preparing", backing)
-        account = await Account.get(publication.account_id)
+        account = await Account.readable(publication.account_id)
         if account is None or account.state != "connected":
             raise Disconnected("This account is no longer connected. Connect it again, then this can go out.")
         async with renewing(publication, work, backing):

@@ -3,6 +3,8 @@
 Of a thread it is one part that is in doubt: those before it are online, those after it were never sent.
 """
 
+import re
+import unicodedata
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from itertools import groupby
@@ -29,13 +31,16 @@ from social.publishing.prepare import begun, renewing, taken
 from social.publishing.reconnect import login_refused
 from social.publishing.send import crash_here, went_out
 from social.publishing.shown import row
-from social.publishing.states import DEATHS, State, Step, looked_in_vain, poisonous, repeatable, settled
+from social.publishing.states import ASKS, DEATHS, State, Step, looked_in_vain, over, poisonous, repeatable, settled
 
 log = structlog.get_logger()
 AT_ONCE = 50
 FEW = 3  # looks at one account at a time, and the next ones so much later: X answers 900 in 15 minutes (its sheet)
 APART = timedelta(seconds=3)
 MAYBE_KNOWN = 2  # times as long as a platform surely knows a key: then it has surely forgotten it
+SAID = "There is a post with these words, and somebody said that one of them is another post of yours."
+BESIDE = timedelta(minutes=10)  # apart two were sent at most if a look for one may find the other: clocks differ
+SCHEME = re.compile("https?://", re.IGNORECASE)
 QUESTIONS = 3  # in one look, where what is found first stands for others
 
 
@@ -66,7 +71,7 @@ async def _settle(publication: Publication, work: Work, backing: Backing) -> Non
     try:
         if not await begun(publication, work, backing):  # it waited for others of its account
             return
-        account = await Account.get(publication.account_id)
+        account = await Account.readable(publication.account_id)
         fact = await Finding.written_down(publication, account.origin if account else "", at=backing.now())
         if fact is not None:
             await went_out(publication, fact, backing)
@@ -108,9 +113,13 @@ async def _looked(publication: Publication, account: Account | None, backing: Ba
         if found is None or platform.settles == "rkey":
             return found
         if await _another_s(found, sought, publication, same, backing.now()):
-            if _has_a_key(publication, backing.now()) and publication.refusal is None:
-                return None  # it is sent again, and its key tells it from the other
+            if _goes_out_again(publication, backing.now()):
+                return None  # and its key tells it from the other
             break
+        if await _said_to_be_there(sought, same):
+            if _goes_out_again(publication, backing.now()):
+                return None
+            raise RetryLater(SAID, code=ASKS)
         if await Finding.stands_for(publication, found.id, account.origin, at=backing.now()):
             return found
         sought = msgspec.structs.replace(sought, known=sought.known | {found.id})  # another workspace's, of this person
@@ -132,11 +141,30 @@ async def _another_s(
     Without keys the two may as well change places, for what is found for one is not found for the other again."""
     # In this order: what is sent no longer has its receipt.
     unheard_of = any(
-        each.part == sought.part == 0 and each.content.text.strip() == sought.text.strip()
+        each.part == sought.part == 0 and _words(each.content.text) == _words(sought.text)
         for each in await Publication.unheard_of_beside(publication, same)
         if each.state == State.SENDING or any(_has_a_key(one, at, MAYBE_KNOWN) for one in (publication, each))
     )
     return unheard_of or found.id in await Publication.ids_beside(publication, same, sought.first_sent_at)
+
+
+async def _said_to_be_there(sought: Sought, same: Sequence[ObjectId]) -> bool:
+    """Whether a person has said of another of the same words that it is there, and not which it is: only a person can
+    tell then whether what was found is that one."""
+    beside = await Publication.said_to_be_there_beside(same, sought.first_sent_at - BESIDE)
+    return sought.part == 0 and any(_words(each.content.text) == _words(sought.text) for each in beside)
+
+
+def _words(text: str) -> str:
+    """What is left of a text where nobody would take two for different that a platform may not tell apart: some change
+    white space, how letters are composed, and addresses."""
+    return "".join(filter(str.isalnum, unicodedata.normalize("NFC", SCHEME.sub("", text))))
+
+
+def _goes_out_again(publication: Publication, at: datetime) -> bool:
+    """Whether what is in doubt at the instant `at` is sent once more under its key if a look does not find it."""
+    late = over(publication.deadline, at, publication.progress)
+    return _has_a_key(publication, at) and publication.refusal is None and not late
 
 
 def _has_a_key(publication: Publication, at: datetime, times: int = 1) -> bool:

@@ -108,7 +108,7 @@ async def again(caller: Caller, publication_id: str, backing: Backing) -> Public
 async def try_now(publication: Publication, backing: Backing, *, after: timedelta = timedelta()) -> Publication:
     """As `again`, of one that the caller may change: so long `after` now, where it is one of several."""
     if publication.ambiguous and publication.state in (State.HELD, State.WAITING, State.UNCONFIRMED):
-        changes: Json = {"state": State.UNCONFIRMED, "next_at": backing.now()}
+        changes: Json = {"state": State.UNCONFIRMED, "next_at": backing.now(), "deaths": 0}
         return await _change_and_tell(publication, changes, (publication.state,), backing, in_doubt=True)
     if publication.state not in (State.WAITING, State.HELD, *REVIVABLE):
         raise Conflict("There is nothing to try again: it is planned, going out or online.", state=publication.state)
@@ -144,6 +144,9 @@ async def verdict(
         return await Publication.found(caller, publication_id)
     if is_there:
         changes |= _there(publication, Receipt(id=url or "", url=url, evidence="person"), backing.now())
+    elif _may_still_arrive(publication, backing):
+        text = "It was sent only a moment ago and may still arrive. Look again in a minute, then say so."
+        raise Conflict(text, state=publication.state)
     elif publication.state == State.HELD:
         # It counts as a repeat: the platform may know better than the person, and say that it has this already.
         changes |= _sent_again(publication, backing.now()) | {"attempts_before": publication.attempts_before}
@@ -156,11 +159,18 @@ async def verdict(
 
 async def _written_down(publication: Publication, backing: Backing) -> Receipt | None:
     """The answer, where it had come before its process died. Conflict while it is open whose it is."""
-    account = await Account.get(publication.account_id)
     try:
+        account = await Account.readable(publication.account_id)
         return await Finding.written_down(publication, account.origin if account else "", at=backing.now())
     except RetryLater as error:
         raise _still_checking(publication) from error
+
+
+def _may_still_arrive(publication: Publication, backing: Backing) -> bool:
+    """Whether what was armed may be handed over yet, or be on its way: under a new key it would be there twice. It is
+    held so soon where a hold came, or the login was lost, before a look could prove that it is absent."""
+    lease = backing.settings.times.timedelta("lease")
+    return publication.sent_at is not None and publication.sent_at + lease > backing.now()
 
 
 def _still_checking(publication: Publication) -> Conflict:

@@ -24,12 +24,15 @@ from social.platforms.words import CHANGE_IT
 from social.settings import Times
 
 DUPLICATE = "duplicate"  # the code of a refusal because the platform has just this already
+TOO_FAR = "too-many-posts"  # the code of a look that does not reach back far enough, and never will again
+ASKS = "ask"  # the code of a look that found what only a person can tell apart
 DEATHS = 3  # after which what was in a process's hands each time it died is no longer touched without a person
 TRIES = 5  # retries after the first try that an answer refused
 LOOKS = (5.0, 15.0, 45.0, 120.0, 300.0)  # seconds after sending at which a search looks
 FACTOR = 4
 SPACED = "spaced"  # the code of one of several on an account that go out one after another
 QUOTA = "quota"  # the code of what waits until its platform, or a person, allows more
+ASKING = "Look at the profile: is it there, or shall we send it again?"
 CONVERTING = "converting"  # the code of waiting for files to be made into what the platform takes
 ON_HOLD = "hold"  # the code of what a hold keeps back: when that is ended it goes on, or asks if its time has passed
 PARTLY = "part"  # the code of what a person must decide about a thread of which some parts are online
@@ -224,10 +227,7 @@ def settled(
     if settles == "blind":
         return Step(
             state=State.HELD,
-            reason=Reason(
-                code="unknown",
-                text="We cannot see whether it went out. Look at the profile: is it there, or shall we send it again?",
-            ),
+            reason=Reason(code="unknown", text=f"We cannot see whether it went out. {ASKING}"),
         )
     if deaths >= DEATHS:
         return poisonous(deaths)
@@ -241,10 +241,7 @@ def settled(
     if now < proven:
         return _look(min(proven, _next_look(last_sent_at, now)))
     if refusal is not None and _has_it(refusal):
-        text = (
-            "The platform says that it has this already, and we do not find it. Look at the profile: is it there, or "
-            "shall we send it again?"
-        )
+        text = f"The platform says that it has this already, and we do not find it. {ASKING}"
         return Step(state=State.HELD, reason=Reason(code="unknown", text=text))
     if refusal is not None:
         step = refused(refusal, tries=tries, now=now, times=times, progress=progress)
@@ -317,6 +314,8 @@ def looked_in_vain(error: PlatformError, *, looks: int, now: datetime, times: Ti
     if isinstance(error, (Disconnected, OperatorNeeded)):
         text = f"{error.sentence} Then we can check whether this went out."
         return Step(state=State.HELD, reason=Reason(code="disconnected", text=text))
+    if error.facts.get("code") in {TOO_FAR, ASKS}:
+        return Step(state=State.HELD, reason=Reason(code="unknown", text=f"{error.sentence} {ASKING}"))
     until = getattr(error, "until", None) or now + backoff(min(looks, TRIES), times)
     text = "The platform could not be asked yet whether it went out. Asking again."
     return Step(state=State.UNCONFIRMED, again_at=until, reason=Reason(code="unknown", text=text, until=until))

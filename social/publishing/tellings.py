@@ -61,6 +61,7 @@ async def tell_for_the_dead(backing: Backing) -> None:
         if not Owner(**telling["owner"]).proven_dead(backing.owner) and telling["at"] + lost > backing.now():
             continue
         there = Publication.engine().find({"_id": {"$in": telling["publications"]}})
-        await announce([row(InHand.of(found)) async for found in there])
+        present = [InHand.readable(found) async for found in there]
+        await announce([row(each) for each in present if each is not None])
         backing.announced.set()
         await Telling.end(telling["_id"])

@@ -553,9 +553,9 @@ async def test_what_a_process_had_in_hand_each_time_it_died_is_left_alone_after_
     assert sandbox.texts() == ["harmless"]
 
 
-@pytest.mark.parametrize("edited", [False, True])
+@pytest.mark.parametrize("word", ["again", "edited", "moved"])
 async def test_what_was_left_alone_has_all_its_lives_again_on_a_person_s_word(
-    edited: bool, planned: Planned, caller: Caller, backing: Backing, monkeypatch: pytest.MonkeyPatch
+    word: str, planned: Planned, caller: Caller, backing: Backing, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     post, begun = await pictured(planned, monkeypatch, ready=True)
     await Publication.engine().update_one({"post_id": post.id}, {"$set": {"deaths": 3}})
@@ -563,12 +563,15 @@ async def test_what_was_left_alone_has_all_its_lives_again_on_a_person_s_word(
     parked = await of(post)
     assert (parked.state, parked.reason and parked.reason.code, begun) == (State.HELD, "poison", [])
 
-    if edited:
+    if word == "edited":
         await plan.save(
             caller, str(post.id), post.revision, msgspec.structs.replace(post.written, text="changed"), backing
         )
         await Publication.engine().update_one({"post_id": post.id}, {"$set": {"content.media": [as_bson(PICTURE)]}})
-    await single.again(caller, str(parked.id), backing)
+    if word == "moved":
+        await single.move(caller, str(parked.id), at_the_instant(now() + timedelta(hours=2), "UTC"), backing)
+    else:
+        await single.again(caller, str(parked.id), backing)
     await Publication.engine().update_one({"post_id": post.id}, {"$set": {"prepare_at": now()}})
     await prepare_due(backing)
 

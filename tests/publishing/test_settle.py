@@ -14,10 +14,12 @@ from social.backing.mongo import NOW, as_bson
 from social.errors import Conflict, Rejected, RetryLater
 from social.jobs.running import Running
 from social.moments import now
+from social.people.lateness import Lateness
 from social.people.roles import Caller
-from social.platforms import PLATFORMS
+from social.platforms import PLATFORMS, mastodon
 from social.platforms.calls import Call
 from social.platforms.contract import Receipt, Sought, Turn
+from social.platforms.x import search
 from social.posts.documents import Post, Written
 from social.posts.when import at_the_instant
 from social.publishing import arming, claims, plan, settle, single
@@ -26,6 +28,7 @@ from social.publishing.documents import Publication
 from social.publishing.facts import Json
 from social.publishing.findings import Finding
 from social.publishing.lanes import Lane
+from social.publishing.late import pass_by
 from social.publishing.prepare import taken
 from social.publishing.reconnect import account_back
 from social.publishing.send import send_due, went_out
@@ -34,6 +37,7 @@ from social.publishing.states import State
 from tests.publishing.conftest import Connect, Planned, of, somebody, until
 from tests.servers.sandbox import Sandbox
 
+LONG_AGO = now() - timedelta(hours=1)
 PROOF = as_bson(Receipt(id="p1", evidence="lookup"))
 
 
@@ -91,6 +95,24 @@ async def test_what_an_owner_left_in_the_air_is_settled_by_the_next(
     await settle_due(backing)
     await asyncio.sleep(0)
     assert (await of(post)).state in (State.UNCONFIRMED, State.WAITING)
+
+
+async def test_what_was_left_in_the_air_is_found_behind_a_long_line_of_another_account(
+    planned: Planned, connect: Connect, backing: Backing
+) -> None:
+    line, left = [await planned(f"in line {n}") for n in range(3)], await planned("left", on=(await connect("bert"),))
+    ages_ago = now() - timedelta(hours=1)
+    long_ago = {"next_at": ages_ago, "due_at": ages_ago, "updated_at": ages_ago, "token": "somebody"}
+    await Publication.engine().update_many({}, {"$set": long_ago | {"state": State.QUEUED}})
+    at_work = {"token": "somebody", "lease_until": now() + timedelta(minutes=1)}
+    await Lane.engine().update_one({"_id": (await of(line[0])).account_id}, {"$set": at_work})
+    sent = {"state": State.SENDING, "sent_at": ages_ago, "next_at": ages_ago + timedelta(seconds=1), "token": "nobody"}
+    await Publication.engine().update_one({"post_id": left.id}, {"$set": sent})
+
+    claim = await claims.take(now() + timedelta(seconds=1), backing, most=len(line))
+
+    assert claim is not None
+    assert [each.post_id for each in await claim.left_sending()] == [left.id]
 
 
 async def test_a_receipt_that_comes_late_is_a_fact_whoever_holds_the_lane(planned: Planned, backing: Backing) -> None:
@@ -413,6 +435,52 @@ async def test_a_look_does_not_take_what_another_of_the_same_words_is_just_sendi
     assert (left.state, left.receipts) == (State.WAITING, [])  # its own key will tell
 
 
+@pytest.mark.parametrize("as_well", ["two\nlines", "two  lines"])
+async def test_nor_what_another_is_just_sending_whose_words_the_platform_may_not_tell_from_its_own(
+    as_well: str, planned: Planned, connect: Connect, backing: Backing, sandbox: Sandbox
+) -> None:
+    account = await connect("grace", platform="x")
+    lost, sending = await planned("two lines", on=(account,)), await planned(as_well, on=(account,))
+    await Publication.engine().update_one({"post_id": lost.id}, {"$set": {"next_at": now() + timedelta(hours=1)}})
+    await send_due(backing.now() + timedelta(seconds=1), backing)
+    assert sandbox.texts() == [as_well]
+    sent = now() - timedelta(seconds=10)
+    doubt = {"ambiguous": True, "next_at": sent, "first_sent_at": sent, "sent_at": sent, "attempt_no": 1}
+    await Publication.engine().update_one({"post_id": lost.id}, {"$set": doubt | {"state": State.UNCONFIRMED}})
+    unheard = {"state": State.SENDING, "token": "held", "receipts": [], "answered_at": None}
+    await Publication.engine().update_one({"post_id": sending.id}, {"$set": unheard})
+
+    await settle_due(backing)
+
+    left = await of(lost)
+    assert (left.state, left.receipts) == (State.UNCONFIRMED, [])
+
+
+async def test_what_may_be_another_s_and_is_too_late_to_be_sent_again_is_not_called_missed(
+    planned: Planned, backing: Backing, sandbox: Sandbox
+) -> None:
+    sandbox.trouble(publish=[{"hang_up": "before", "count": 1}, {"hang_up": "after", "count": 1}])
+    lost, there = await planned("the same"), await planned("the same")
+    await send_due(backing.now() + timedelta(seconds=1), backing)
+    assert sandbox.texts() == ["the same"]
+    sent = now() - timedelta(minutes=40)  # longer than one looks, and not so long that a key dies
+    doubt = {"state": State.UNCONFIRMED, "ambiguous": True, "sent_at": sent, "first_sent_at": sent, "next_at": sent}
+    await Publication.engine().update_many({}, {"$set": doubt | {"token": None}})
+    too_late = {"deadline": sent, "lateness": as_bson(Lateness(minutes=10, then="miss"))}
+    later = {"sent_at": sent + timedelta(seconds=1)}
+    await Publication.engine().update_one({"post_id": there.id}, {"$set": too_late | later})
+
+    await settle_due(backing)
+    await pass_by(backing)
+    await send_due(backing.now() + timedelta(seconds=1), backing)  # the key of the first one has told
+    await Publication.engine().update_one({"post_id": there.id}, {"$set": {"next_at": now()}})
+    await settle_due(backing)
+
+    online = [await of(lost), await of(there)]
+    assert [each.state for each in online] == [State.ONLINE] * 2
+    assert {receipt.id for each in online for receipt in each.receipts} == {each["id"] for each in sandbox.statuses()}
+
+
 async def test_what_the_platform_calls_a_duplicate_of_itself_asks_a_person(
     planned: Planned, connect: Connect, backing: Backing, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -459,7 +527,7 @@ async def test_what_a_person_did_not_see_and_the_platform_has_already_is_not_cal
     post = await planned("there after all", on=(await connect("ada", platform="x"),))
     await send_due(backing.now() + timedelta(seconds=1), backing)
     assert (await of(post)).state is State.ONLINE
-    unheard = {"state": State.HELD, "ambiguous": True, "receipts": [], "answered_at": None}
+    unheard = {"state": State.HELD, "ambiguous": True, "receipts": [], "answered_at": None, "sent_at": LONG_AGO}
     await Publication.engine().update_one({"post_id": post.id}, {"$set": unheard})
 
     await single.verdict(caller, str((await of(post)).id), is_there=False, url=None, backing=backing)
@@ -468,6 +536,80 @@ async def test_what_a_person_did_not_see_and_the_platform_has_already_is_not_cal
     refused = await of(post)
     assert (refused.state, refused.ambiguous, refused.attempt_no) == (State.UNCONFIRMED, True, 2)
     assert sandbox.texts() == ["there after all"]
+
+
+async def test_that_it_is_not_there_is_not_believed_while_the_first_one_may_still_arrive(
+    planned: Planned, caller: Caller, backing: Backing
+) -> None:
+    publication = await of(await planned("on its way", due_at=now() + timedelta(hours=1)))
+    held = {"state": State.HELD, "ambiguous": True, "next_at": None, "sent_at": backing.now()}
+    await Publication.engine().update_one({"_id": publication.id}, {"$set": held})
+
+    with pytest.raises(Conflict, match="may still arrive"):
+        await single.verdict(caller, str(publication.id), is_there=False, url=None, backing=backing)
+    a_while_ago = {"sent_at": backing.now() - timedelta(seconds=backing.settings.times.lease)}
+    await Publication.engine().update_one({"_id": publication.id}, {"$set": a_while_ago})
+    again = await single.verdict(caller, str(publication.id), is_there=False, url=None, backing=backing)
+
+    assert (again.state, again.rev) == (State.PLANNED, 2)
+
+
+async def test_what_processes_died_of_and_a_person_tries_again_is_looked_for_with_all_its_lives(
+    planned: Planned, caller: Caller, backing: Backing
+) -> None:
+    publication = await of(await planned("left alone"))
+    sent = {"attempt_no": 3, "first_sent_at": LONG_AGO, "sent_at": LONG_AGO, "next_at": None}
+    parked = {"state": State.HELD, "ambiguous": True, "deaths": 3} | sent
+    await Publication.engine().update_one({"_id": publication.id}, {"$set": parked})
+
+    await single.again(caller, str(publication.id), backing)
+    await settle_due(backing)
+
+    tried = await Publication.get(publication.id)
+    assert tried is not None
+    assert (tried.state, tried.deaths) == (State.WAITING, 0)
+
+
+@pytest.mark.parametrize("with_its_address", [False, True])
+async def test_what_a_person_said_is_there_is_not_taken_for_another_of_the_same_words(
+    with_its_address: bool, planned: Planned, connect: Connect, caller: Caller, backing: Backing, sandbox: Sandbox
+) -> None:
+    account = await connect("grace", platform="x")
+    seen, lost = await planned("the same", on=(account,)), await planned("the same", on=(account,))
+    await Publication.engine().update_one({"post_id": lost.id}, {"$set": {"next_at": now() + timedelta(hours=1)}})
+    await send_due(backing.now() + timedelta(seconds=1), backing)
+    there = await of(seen)
+    assert there.receipt is not None
+    unheard = {"state": State.HELD, "ambiguous": True, "receipts": [], "answered_at": None}
+    await Publication.engine().update_one({"post_id": seen.id}, {"$set": unheard})
+    address = there.receipt.url if with_its_address else None
+    await single.verdict(caller, str(there.id), is_there=True, url=address, backing=backing)
+    doubt = {"state": State.UNCONFIRMED, "ambiguous": True, "sent_at": there.sent_at, "first_sent_at": there.sent_at}
+    await Publication.engine().update_one({"post_id": lost.id}, {"$set": doubt | {"next_at": now(), "attempt_no": 1}})
+
+    await settle_due(backing)
+
+    left = await of(lost)
+    assert (left.state, left.receipts) == (State.UNCONFIRMED if with_its_address else State.HELD, [])
+    assert left.ambiguous
+
+
+@pytest.mark.parametrize("platform", ["x", "mastodon"])
+async def test_what_lies_behind_more_than_a_look_can_see_asks_a_person(
+    platform: str, planned: Planned, connect: Connect, backing: Backing, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    post = await planned("long ago", on=(await connect("grace", platform=platform),))
+    sent = now() - timedelta(hours=3)
+    doubt = {"state": State.UNCONFIRMED, "ambiguous": True, "next_at": sent, "first_sent_at": sent, "sent_at": sent}
+    await Publication.engine().update_one({"post_id": post.id}, {"$set": doubt})
+    monkeypatch.setattr({"x": search, "mastodon": mastodon}[platform], "PAGES", 0)  # so much has been posted since
+
+    await settle_due(backing)
+
+    asking = await of(post)
+    assert (asking.state, asking.ambiguous, asking.next_at) == (State.HELD, True, None)
+    assert asking.reason is not None
+    assert "is it there, or shall we send it again?" in asking.reason.text
 
 
 async def _in_doubt_and_their_keys_are_dead(*posts: Post, **given: object) -> None:

@@ -360,6 +360,7 @@ async def test_the_persons_word_is_about_the_part_in_doubt(
     post = await planned("one", "two")
     await send_due(now() + SOON, backing)
     doubt = {"state": State.HELD, "ambiguous": True, "next_at": None, "part": 1, "reason": None}
+    doubt["sent_at"] = now() - timedelta(minutes=1)
     first = await of(post)
     await Publication.engine().update_one({"_id": first.id}, {"$set": doubt, "$pop": {"receipts": 1}})
     await Attempt.find({"part": 1}).delete()

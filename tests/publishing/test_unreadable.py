@@ -1,6 +1,6 @@
 """What a newer version has written, and this one cannot read, waits for that one and keeps back nobody else."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -8,11 +8,18 @@ import pytest
 from social.accounts.documents import Account
 from social.backing import Backing
 from social.moments import now
+from social.people.roles import Caller
 from social.posts.documents import Post
 from social.publishing.documents import Publication
+from social.publishing.facts import EPOCH
+from social.publishing.holds import hold, keep_holding, resume
+from social.publishing.lanes import Lane
+from social.publishing.late import pass_by
+from social.publishing.prepare import prepare_due
 from social.publishing.send import send_due
 from social.publishing.settle import settle_due
-from social.publishing.states import State
+from social.publishing.states import DEATHS, State
+from social.publishing.tellings import Telling, tell_for_the_dead
 from tests.publishing.conftest import Connect, Planned, of
 from tests.servers.sandbox import Sandbox
 
@@ -75,3 +82,130 @@ async def test_others_are_looked_for(planned: Planned, connect: Connect, backing
     await settle_due(backing)
 
     assert (await stored(other))["looks"] == 1
+
+
+async def test_what_others_were_sending_when_their_process_died_is_doubted(
+    planned: Planned, connect: Connect, backing: Backing
+) -> None:
+    newer, other = await planned("newer"), await planned("other", on=(await connect("bert"),))
+    armed = {"state": State.SENDING, "token": "of the dead", "sent_at": now() - timedelta(minutes=5), "attempt_no": 1}
+    await Publication.engine().update_many({}, {"$set": armed})
+    await Lane.engine().update_many({}, {"$set": {"token": "of the dead", "lease_until": EPOCH}})
+    await _written_by_a_newer_version(newer)
+
+    await send_due(backing.now() + timedelta(seconds=1), backing)
+
+    assert [(await stored(each))["state"] for each in (newer, other)] == [State.SENDING, State.UNCONFIRMED]
+
+
+async def test_others_that_are_too_late_are_given_up(planned: Planned, backing: Backing) -> None:
+    newer, other = await planned("newer"), await planned("other")
+    await Publication.engine().update_many({}, {"$set": {"deadline": now() - timedelta(minutes=1)}})
+    await _written_by_a_newer_version(newer)
+
+    await pass_by(backing)
+
+    assert [(await stored(each))["state"] for each in (newer, other)] == [State.PLANNED, State.HELD]
+
+
+async def test_others_are_held_and_go_on_when_the_hold_ends(planned: Planned, caller: Caller, backing: Backing) -> None:
+    ahead = now() + timedelta(hours=1)
+    newer, other = await planned("newer", due_at=ahead), await planned("other", due_at=ahead)
+    await _written_by_a_newer_version(newer)
+
+    made = (await hold(caller, "workspace", backing)).hold
+    held = [(await stored(each))["state"] for each in (newer, other)]
+    await resume(caller, str(made.id), backing)
+    await keep_holding(backing)
+
+    assert held == [State.HELD] * 2
+    assert [(await stored(each))["state"] for each in (newer, other)] == [State.HELD, State.PLANNED]
+
+
+async def test_others_of_whom_a_dead_process_did_not_tell_are_told_of(planned: Planned, backing: Backing) -> None:
+    newer, other = await planned("newer"), await planned("other")
+    await _written_by_a_newer_version(newer)
+    for name, post in (("first", newer), ("second", other)):
+        ids = [(await stored(post))["_id"]]
+        await Telling.begin(name, ids, owner=backing.owner, at=now() - timedelta(hours=1))
+
+    await tell_for_the_dead(backing)
+
+    assert await Telling.find({}).count() == 0
+
+
+async def test_another_on_the_same_profile_is_looked_for(planned: Planned, backing: Backing) -> None:
+    newer, other = await planned("newer"), await planned("other")
+    await send_due(backing.now() + timedelta(seconds=1), backing)
+    doubted = {"state": State.UNCONFIRMED, "ambiguous": True, "next_at": now(), "receipts": [], "answered_at": None}
+    await Publication.engine().update_one({"post_id": other.id}, {"$set": doubted})
+    await Publication.engine().update_one({"post_id": newer.id}, {"$set": doubted | {"next_at": ahead()}})
+    await _written_by_a_newer_version(newer)
+
+    await settle_due(backing)
+
+    assert (await of(other)).state is State.ONLINE
+
+
+@pytest.mark.parametrize("of_it", [{"content.text": ["many", "pieces"]}, {"platform": "myspace"}])
+async def test_to_have_taken_it_and_not_understood_it_is_no_death_of_a_process(
+    of_it: Json, planned: Planned, backing: Backing
+) -> None:
+    prepared, doubted = await planned("newer", due_at=ahead()), await planned("newer and in doubt")
+    await Publication.engine().update_one({"post_id": prepared.id}, {"$set": {"prepare_at": now()} | of_it})
+    doubt = {"state": State.UNCONFIRMED, "ambiguous": True, "next_at": now(), "sent_at": now(), "attempt_no": 1}
+    await Publication.engine().update_one({"post_id": doubted.id}, {"$set": doubt | of_it})
+
+    for _ in range(DEATHS + 1):
+        await prepare_due(backing)
+        await settle_due(backing)
+        long_ago = {"work.lease_until": EPOCH}
+        await Publication.engine().update_many({"work": {"$type": "object"}}, {"$set": long_ago})
+        await Publication.engine().update_one({"post_id": prepared.id}, {"$set": {"prepare_at": now()}})
+        await Publication.engine().update_one({"post_id": doubted.id}, {"$set": {"next_at": now()}})
+
+    assert [(await stored(each))["deaths"] for each in (prepared, doubted)] == [0, 0]
+
+
+async def test_nor_is_it_one_where_its_account_is_not_understood(
+    planned: Planned, account: Account, backing: Backing
+) -> None:
+    prepared, doubted = await planned("to prepare", due_at=ahead()), await planned("in doubt")
+    await Publication.engine().update_one({"post_id": prepared.id}, {"$set": {"prepare_at": now()}})
+    doubt = {"state": State.UNCONFIRMED, "ambiguous": True, "next_at": now(), "sent_at": now(), "attempt_no": 1}
+    await Publication.engine().update_one({"post_id": doubted.id}, {"$set": doubt})
+    await Account.get_pymongo_collection().update_one({"_id": account.id}, {"$set": {"way": "by carrier pigeon"}})
+
+    await prepare_due(backing)
+    await settle_due(backing)
+
+    left = [await of(post) for post in (prepared, doubted)]
+    assert [(each.state, each.work, each.tries) for each in left] == [
+        (State.WAITING, None, 0),
+        (State.UNCONFIRMED, None, 0),
+    ]
+
+
+async def test_what_was_not_understood_is_asked_for_again_after_a_while(planned: Planned, backing: Backing) -> None:
+    post = await planned("newer", due_at=ahead())
+    await Publication.engine().update_one({"post_id": post.id}, {"$set": {"prepare_at": now()}})
+    await _written_by_a_newer_version(post)
+
+    await prepare_due(backing)
+    soon, later = backing.now(), backing.now() + timedelta(seconds=2 * backing.settings.times.lease)
+
+    assert await _how_many_may_be_prepared(soon) == 0
+    assert await _how_many_may_be_prepared(later) == 1
+
+
+async def _how_many_may_be_prepared(at: datetime) -> int:
+    return await Publication.engine().count_documents({"prepare_at": {"$lte": at}, "work": None})
+
+
+def ahead() -> datetime:
+    """A time to come."""
+    return now() + timedelta(hours=1)
+
+
+async def _written_by_a_newer_version(post: Post) -> None:
+    await Publication.engine().update_one({"post_id": post.id}, {"$set": {"content.text": ["many", "pieces"]}})
