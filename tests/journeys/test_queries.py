@@ -53,6 +53,7 @@ ENGINES = {
         {"account_id", "state", "reason.code", "next_at"},
         {"account_id", "state", "sent_at"},
         {"account_id", "answered_at"},
+        {"account_id", "answered_at", "receipts.evidence"},
         {"account_id", "next_at", "state", "token"},
         {"account_id", "state", "next_at", "prepare_at"},
         {"state", "next_at"},
