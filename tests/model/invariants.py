@@ -337,12 +337,21 @@ class Invariants:
         """A person is asked what a look cannot show, or what the platform says itself and a look does not show."""
         code = (each["reason"] or {}).get("code")
         platform = self._world.platform
-        if code != "unknown" or platform.settles == "blind":
+        if code != "unknown" or platform.settles == "blind" or self._said_of_its_words(each):
             return
         if each["key"] not in platform.doubles:
             self._break("I4", "a person is asked although the platform could be")
         elif platform.of(each["key"]) and not self._swapped(each):
             self._break("I4", "a person is asked although a look would have shown it")
+
+    def _said_of_its_words(self, publication: Json) -> bool:
+        """Whether a person has said that another of the same words is there, and so not which of them it is."""
+        others = (each for id, each in self.publications.items() if id != publication["_id"])
+        return any(
+            receipt["evidence"] == "person" and each["content"]["text"] == publication["content"]["text"]
+            for each in others
+            for receipt in each["receipts"]
+        )
 
     def _kept(self, fact: Json) -> None:
         publication = self.publications.get(fact["publication_id"])
