@@ -158,6 +158,12 @@ BUGS: tuple[Bug, ...] = (
         "a refusal is believed while in doubt",
         "A definite no ends it although an earlier attempt may be online.",
         (f"{STATES}:decide", "case _ if ambiguous:", "case _ if False:"),
+        settles="key",
+        trouble=2.0,
+        publications=1,
+        accounts=1,
+        deadline=None,
+        outage=None,
     ),
     _bug(
         "a quota makes the doubt forgotten",
@@ -439,6 +445,7 @@ BUGS: tuple[Bug, ...] = (
     _bug(
         "a person's no while it is still checked",
         "Somebody who does not see it yet has it sent again under another key.",
+        (f"{SINGLE}:verdict", "elif _may_still_arrive(publication, backing):", "elif False:"),
         (f"{SINGLE}:verdict", "elif publication.state == State.HELD:", "elif True:"),
     ),
     _bug(
