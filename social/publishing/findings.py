@@ -5,9 +5,14 @@ in two instances, would both take the one post that is there for theirs, and wha
 finds a post notes it first, under the post's own name: the first note wins. Who comes with a receipt after the claim
 was lost does the same: a look may have taken that post for another by then. The two have changed places, and this one
 is looked for.
+
+Of others of the same words some have no receipt to tell them by: `another_s` and `said_to_be_there` say when what was
+found may be one of these, and nothing is noted.
 """
 
-from collections.abc import Collection
+import re
+import unicodedata
+from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 from typing import ClassVar
 
@@ -17,13 +22,17 @@ from pymongo import ASCENDING, IndexModel
 
 from social.accounts.documents import Account
 from social.errors import RetryLater
-from social.platforms.contract import Realm, Receipt
+from social.platforms import PLATFORMS
+from social.platforms.contract import Realm, Receipt, Sought
 from social.publishing.attempts import Attempt
 from social.publishing.documents import Publication
 from social.publishing.facts import Facts
-from social.publishing.states import FINAL
+from social.publishing.states import FINAL, State, repeatable
 
 MAYBE_ANOTHER_S = "What was found may be another post of the same words."
+MAYBE_KNOWN = 2  # times as long as a platform surely knows a key: then it has surely forgotten it
+BESIDE = timedelta(minutes=10)  # apart two were sent at most if a look for one may find the other: clocks differ
+SCHEME = re.compile("https?://", re.IGNORECASE)
 KEPT = timedelta(days=7)  # much longer than from a look to the receipt that is written then, and by which it is known
 
 
@@ -75,6 +84,48 @@ class Finding(Document):
             if await cls.stands_for(publication, receipt.id, origin, at=at):
                 return receipt
         return None
+
+
+async def another_s(
+    found: Receipt, sought: Sought, publication: Publication, same: Sequence[ObjectId], at: datetime
+) -> bool:
+    """Whether `found`, which a look for `publication` at the instant `at` found by what was `sought`, may be another
+    publication's of the accounts `same`: one whose receipt came while we looked, or one of the same words that is being
+    sent at this moment. Also one that is in doubt like this one, where the key of either will tell. Without keys the
+    two may as well change places, for what is found for one is not found for the other again."""
+    # In this order: what is sent no longer has its receipt.
+    unheard_of = any(
+        each.part == 0 and _of_the_same_words(each, sought)
+        for each in await Publication.unheard_of_beside(publication, same)
+        if each.state == State.SENDING or any(has_a_key(one, at, MAYBE_KNOWN) for one in (publication, each))
+    )
+    return unheard_of or found.id in await Publication.ids_beside(publication, same, sought.first_sent_at)
+
+
+async def said_to_be_there(sought: Sought, same: Sequence[ObjectId]) -> bool:
+    """Whether a person has said of another publication of the accounts `same`, of the words that are `sought`, that it
+    is there, and not which it is: only a person can tell then whether what was found is that one."""
+    beside = await Publication.said_to_be_there_beside(same, sought.first_sent_at - BESIDE)
+    return any(_of_the_same_words(each, sought) for each in beside)
+
+
+def has_a_key(publication: Publication, at: datetime, times: int = 1) -> bool:
+    """Whether the platform would know it by its key if it came again at the instant `at`; or, so many `times` as long
+    after it was sent first as that is certain, whether it might."""
+    platform = PLATFORMS[publication.platform]
+    first_sent_at = publication.first_sent_at or publication.sent_at or publication.due_at
+    return repeatable(platform.settles, first_sent_at, platform.replay_for * times, at)
+
+
+def _of_the_same_words(publication: Publication, sought: Sought) -> bool:
+    """Parts after the first are known by what they answer."""
+    return sought.part == 0 and _words(publication.content.text) == _words(sought.text)
+
+
+def _words(text: str) -> str:
+    """What is left of a text where nobody would take two for different that a platform may not tell apart: some change
+    white space, how letters are composed, and addresses."""
+    return "".join(filter(str.isalnum, unicodedata.normalize("NFC", SCHEME.sub("", text))))
 
 
 def _name(realm: Realm, platform: str, origin: str, post: str) -> str:

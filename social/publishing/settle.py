@@ -3,16 +3,13 @@
 Of a thread it is one part that is in doubt: those before it are online, those after it were never sent.
 """
 
-import re
-import unicodedata
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 from itertools import groupby
 from typing import Any
 
 import msgspec
 import structlog
-from bson import ObjectId
 from pymongo.errors import PyMongoError
 
 from social import errors
@@ -26,21 +23,18 @@ from social.platforms.calls import Call
 from social.platforms.contract import Receipt, Sought
 from social.publishing.documents import Publication
 from social.publishing.facts import Refusal, Work
-from social.publishing.findings import MAYBE_ANOTHER_S, Finding
+from social.publishing.findings import MAYBE_ANOTHER_S, Finding, another_s, has_a_key, said_to_be_there
 from social.publishing.prepare import begun, renewing, taken
 from social.publishing.reconnect import login_refused
 from social.publishing.send import crash_here, went_out
 from social.publishing.shown import row
-from social.publishing.states import ASKS, DEATHS, State, Step, looked_in_vain, over, poisonous, repeatable, settled
+from social.publishing.states import ASKS, DEATHS, Step, looked_in_vain, over, poisonous, settled
 
 log = structlog.get_logger()
 AT_ONCE = 50
 FEW = 3  # looks at one account at a time, and the next ones so much later: X answers 900 in 15 minutes (its sheet)
 APART = timedelta(seconds=3)
-MAYBE_KNOWN = 2  # times as long as a platform surely knows a key: then it has surely forgotten it
 SAID = "There is a post with these words, and somebody said that one of them is another post of yours."
-BESIDE = timedelta(minutes=10)  # apart two were sent at most if a look for one may find the other: clocks differ
-SCHEME = re.compile("https?://", re.IGNORECASE)
 QUESTIONS = 3  # in one look, where what is found first stands for others
 
 
@@ -112,11 +106,11 @@ async def _looked(publication: Publication, account: Account | None, backing: Ba
         found = await _found(sought, account, backing)
         if found is None or platform.settles == "rkey":
             return found
-        if await _another_s(found, sought, publication, same, backing.now()):
+        if await another_s(found, sought, publication, same, backing.now()):
             if _goes_out_again(publication, backing.now()):
                 return None  # and its key tells it from the other
             break
-        if await _said_to_be_there(sought, same):
+        if await said_to_be_there(sought, same):
             if _goes_out_again(publication, backing.now()):
                 return None
             raise RetryLater(SAID, code=ASKS)
@@ -133,46 +127,10 @@ async def _found(sought: Sought, account: Account, backing: Backing) -> Receipt 
     return await as_account(account, backing, find)
 
 
-async def _another_s(
-    found: Receipt, sought: Sought, publication: Publication, same: Sequence[ObjectId], at: datetime
-) -> bool:
-    """Whether `found` may be another publication's: one whose receipt came while we looked, or one of the same words
-    that is being sent at this moment. Also one that is in doubt like this one, where the key of either will tell.
-    Without keys the two may as well change places, for what is found for one is not found for the other again."""
-    # In this order: what is sent no longer has its receipt.
-    unheard_of = any(
-        each.part == sought.part == 0 and _words(each.content.text) == _words(sought.text)
-        for each in await Publication.unheard_of_beside(publication, same)
-        if each.state == State.SENDING or any(_has_a_key(one, at, MAYBE_KNOWN) for one in (publication, each))
-    )
-    return unheard_of or found.id in await Publication.ids_beside(publication, same, sought.first_sent_at)
-
-
-async def _said_to_be_there(sought: Sought, same: Sequence[ObjectId]) -> bool:
-    """Whether a person has said of another of the same words that it is there, and not which it is: only a person can
-    tell then whether what was found is that one."""
-    beside = await Publication.said_to_be_there_beside(same, sought.first_sent_at - BESIDE)
-    return sought.part == 0 and any(_words(each.content.text) == _words(sought.text) for each in beside)
-
-
-def _words(text: str) -> str:
-    """What is left of a text where nobody would take two for different that a platform may not tell apart: some change
-    white space, how letters are composed, and addresses."""
-    return "".join(filter(str.isalnum, unicodedata.normalize("NFC", SCHEME.sub("", text))))
-
-
 def _goes_out_again(publication: Publication, at: datetime) -> bool:
     """Whether what is in doubt at the instant `at` is sent once more under its key if a look does not find it."""
     late = over(publication.deadline, at, publication.progress)
-    return _has_a_key(publication, at) and publication.refusal is None and not late
-
-
-def _has_a_key(publication: Publication, at: datetime, times: int = 1) -> bool:
-    """Whether the platform would know it by its key if it came again at the instant `at`; or, so many `times` as long
-    after it was sent first as that is certain, whether it might."""
-    platform = PLATFORMS[publication.platform]
-    first_sent_at = publication.first_sent_at or publication.sent_at or publication.due_at
-    return repeatable(platform.settles, first_sent_at, platform.replay_for * times, at)
+    return has_a_key(publication, at) and publication.refusal is None and not late
 
 
 def _unfound(publication: Publication, backing: Backing) -> Step:
