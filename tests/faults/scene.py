@@ -1,11 +1,9 @@
 """Where faults happen: a sandbox that counts, a door to plan through, and instances that send and may be killed."""
 
 import asyncio
-import gc
 import itertools
 import signal
 import time
-import warnings
 from collections.abc import AsyncIterator, Sequence
 from contextlib import ExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, field
@@ -184,15 +182,6 @@ async def scene(
             yield made
         with suppress(PyMongoError):  # a server of the test's own may be gone by now
             await client.drop_database(settings.mongo_database)
-    forget_torn_sockets()
-
-
-def forget_torn_sockets() -> None:
-    """PyMongo's async client leaves a socket open if it is closed while it connects; any test that comes later would be
-    warned of it."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ResourceWarning)
-        gc.collect()
 
 
 def pause(product: Product) -> None:
