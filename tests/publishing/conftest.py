@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import Awaitable, Callable
+from datetime import datetime, timedelta
 from typing import Any
 
 import msgspec
@@ -104,6 +105,11 @@ def planned(backing: Backing, caller: Caller, account: Account) -> Planned:
         return await plan.plan(caller, str(draft.id), draft.revision, when, backing)
 
     return post
+
+
+def past() -> datetime:
+    """An instant that has passed for the engine too: it goes by the database's clock, which may be some ms behind."""
+    return now() - timedelta(seconds=1)
 
 
 async def of(post: Post) -> Publication:

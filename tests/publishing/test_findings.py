@@ -30,7 +30,7 @@ from social.publishing.prepare import taken
 from social.publishing.send import send_due
 from social.publishing.settle import settle_due
 from social.publishing.states import State
-from tests.publishing.conftest import Connect, Planned, of, somebody, until
+from tests.publishing.conftest import Connect, Planned, of, past, somebody, until
 from tests.servers.sandbox import Sandbox
 
 PROOF = as_bson(Receipt(id="p1", evidence="lookup"))
@@ -51,7 +51,7 @@ async def test_two_looks_at_once_never_take_one_post_for_two_of_the_same_words(
 ) -> None:
     posts = [await planned("the same") for _ in range(2)]
     await send_due(now() + timedelta(seconds=1), backing)
-    doubt = {"state": State.UNCONFIRMED, "ambiguous": True, "answered_at": None, "receipts": [], "next_at": now()}
+    doubt = {"state": State.UNCONFIRMED, "ambiguous": True, "answered_at": None, "receipts": [], "next_at": past()}
     their_keys_are_dead = {"first_sent_at": now() - timedelta(hours=2)}
     await Publication.engine().update_many({}, {"$set": doubt | their_keys_are_dead})
     both_have_looked, find = asyncio.Barrier(2), PLATFORMS["mastodon"].find
@@ -70,7 +70,7 @@ async def test_two_looks_at_once_never_take_one_post_for_two_of_the_same_words(
         patch.setitem(PLATFORMS, "mastodon", dataclasses.replace(PLATFORMS["mastodon"], find=found))
         await asyncio.gather(*map(look, posts))
     once = [receipt.id for post in posts for receipt in (await of(post)).receipts]
-    await Publication.engine().update_many({"state": State.UNCONFIRMED}, {"$set": {"next_at": now()}})
+    await Publication.engine().update_many({"state": State.UNCONFIRMED}, {"$set": {"next_at": past()}})
     await settle_due(backing)
 
     left = [await of(post) for post in posts]
@@ -168,7 +168,7 @@ async def test_what_stands_for_the_same_words_of_another_workspace_is_left_to_it
     assert sandbox.texts() == ["the same"]
     await _in_doubt_and_their_keys_are_dead(mine, his, next_at=now() + timedelta(hours=1))
     for post in (mine, his):  # one after the other
-        await Publication.engine().update_one({"post_id": post.id}, {"$set": {"next_at": now()}})
+        await Publication.engine().update_one({"post_id": post.id}, {"$set": {"next_at": past()}})
         await settle_due(backing)
 
     assert ((await of(mine)).state, (await of(his)).receipts) == (State.ONLINE, [])
@@ -183,7 +183,7 @@ async def test_a_look_does_not_take_what_the_key_of_another_of_the_same_words_wi
     assert ((await of(lost)).state, (await of(there)).state) == (State.UNCONFIRMED, State.ONLINE)
     doubt = {"state": State.UNCONFIRMED, "ambiguous": True, "answered_at": None, "receipts": []}
     await Publication.engine().update_many({}, {"$set": doubt | {"next_at": now() + timedelta(hours=1)}})
-    its_key_is_dead = {"first_sent_at": now() - timedelta(hours=2), "next_at": now()}
+    its_key_is_dead = {"first_sent_at": now() - timedelta(hours=2), "next_at": past()}
     await Publication.engine().update_one({"post_id": lost.id}, {"$set": its_key_is_dead})
 
     await settle_due(backing)
@@ -272,7 +272,7 @@ async def test_what_may_be_another_s_and_is_too_late_to_be_sent_again_is_not_cal
     await settle_due(backing)
     await pass_by(backing)
     await send_due(backing.now() + timedelta(seconds=1), backing)  # the key of the first one has told
-    await Publication.engine().update_one({"post_id": there.id}, {"$set": {"next_at": now()}})
+    await Publication.engine().update_one({"post_id": there.id}, {"$set": {"next_at": past()}})
     await settle_due(backing)
 
     online = [await of(lost), await of(there)]
@@ -295,7 +295,7 @@ async def test_what_a_person_said_is_there_is_not_taken_for_another_of_the_same_
     address = there.receipt.url if with_its_address else None
     await single.verdict(caller, str(there.id), is_there=True, url=address, backing=backing)
     doubt = {"state": State.UNCONFIRMED, "ambiguous": True, "sent_at": there.sent_at, "first_sent_at": there.sent_at}
-    await Publication.engine().update_one({"post_id": lost.id}, {"$set": doubt | {"next_at": now(), "attempt_no": 1}})
+    await Publication.engine().update_one({"post_id": lost.id}, {"$set": doubt | {"next_at": past(), "attempt_no": 1}})
 
     await settle_due(backing)
 
@@ -306,6 +306,6 @@ async def test_what_a_person_said_is_there_is_not_taken_for_another_of_the_same_
 
 async def _in_doubt_and_their_keys_are_dead(*posts: Post, **given: object) -> None:
     """Each may be online, and it is time to look whether it is."""
-    doubt = {"state": State.UNCONFIRMED, "ambiguous": True, "answered_at": None, "token": None, "next_at": now()}
+    doubt = {"state": State.UNCONFIRMED, "ambiguous": True, "answered_at": None, "token": None, "next_at": past()}
     doubt |= {"first_sent_at": now() - timedelta(hours=2)} | given
     await Publication.engine().update_many({"post_id": {"$in": [post.id for post in posts]}}, {"$set": doubt})

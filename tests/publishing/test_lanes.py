@@ -19,7 +19,7 @@ from social.publishing.documents import Publication
 from social.publishing.lanes import Lane
 from social.publishing.send import send_due
 from social.publishing.states import State
-from tests.publishing.conftest import Connect, Planned, of, somebody
+from tests.publishing.conftest import Connect, Planned, of, past, somebody
 from tests.servers.commands import Commands, examined
 from tests.servers.sandbox import Sandbox
 
@@ -153,7 +153,7 @@ async def test_whose_turn_it_is_is_read_from_an_index_alone_and_leaves_out_what_
 ) -> None:
     friend = await connect("friend")
     await planned("due", on=(account, friend))
-    await Publication.engine().update_one({"account_id": friend.id}, {"$set": {"prepare_at": now()}})
+    await Publication.engine().update_one({"account_id": friend.id}, {"$set": {"prepare_at": past()}})
 
     commands.seen.clear()
     assert await claims.due_accounts(now() + timedelta(seconds=1), 4) == [account.id]

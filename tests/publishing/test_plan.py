@@ -20,7 +20,7 @@ from social.publishing import plan, single
 from social.publishing.documents import Publication
 from social.publishing.send import send_due
 from social.publishing.states import State
-from tests.publishing.conftest import Connect, Planned, of, until
+from tests.publishing.conftest import Connect, Planned, of, past, until
 from tests.servers.sandbox import Sandbox
 
 PICTURE = MediaItem(media_id="m", key="k", mime="image/jpeg", bytes=1, width=1, height=1)
@@ -89,7 +89,7 @@ async def test_a_move_that_crosses_an_edit_does_not_drop_its_pictures(
     planned: Planned, caller: Caller, backing: Backing, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     post = await planned("text", due_at=now() + timedelta(hours=1))
-    edited = {"content.media": [as_bson(PICTURE)], "prepare_at": now(), "rev": 2}
+    edited = {"content.media": [as_bson(PICTURE)], "prepare_at": past(), "rev": 2}
     found = Publication.found
 
     async def just_before(*args: Any, **kwargs: Any) -> Publication:

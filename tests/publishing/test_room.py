@@ -20,7 +20,7 @@ from social.publishing.prepare import prepare_due
 from social.publishing.send import send_due
 from social.publishing.settle import settle_due
 from social.publishing.states import State
-from tests.publishing.conftest import Connect, Planned, of
+from tests.publishing.conftest import Connect, Planned, of, past
 from tests.servers.sandbox import Sandbox
 
 PICTURE = MediaItem(media_id="m", key="k", mime="image/jpeg", bytes=1, width=1, height=1)
@@ -107,7 +107,7 @@ async def test_however_long_a_platform_is_looked_at_what_is_due_goes_out(
 
     monkeypatch.setitem(PLATFORMS, "mastodon", dataclasses.replace(PLATFORMS["mastodon"], find=silently))
     small = dataclasses.replace(backing, room=asyncio.Semaphore(1))
-    doubted = {"state": State.UNCONFIRMED, "ambiguous": True, "next_at": now(), "sent_at": now(), "attempt_no": 1}
+    doubted = {"state": State.UNCONFIRMED, "ambiguous": True, "next_at": past(), "sent_at": now(), "attempt_no": 1}
     await Publication.engine().update_one({"post_id": (await planned("doubted")).id}, {"$set": doubted})
     settling = asyncio.create_task(settle_due(small))
     await looking.wait()

@@ -30,7 +30,7 @@ from social.publishing.prepare import prepare_due
 from social.publishing.reconnect import account_back
 from social.publishing.send import send_due
 from social.publishing.states import State
-from tests.publishing.conftest import Connect, Planned, of, takes_more_than_its_server, until
+from tests.publishing.conftest import Connect, Planned, of, past, takes_more_than_its_server, until
 from tests.servers.sandbox import Sandbox
 
 PICTURE = MediaItem(media_id="m", key="k", mime="image/jpeg", bytes=1, width=1, height=1)
@@ -572,7 +572,7 @@ async def test_what_was_left_alone_has_all_its_lives_again_on_a_person_s_word(
         await single.move(caller, str(parked.id), at_the_instant(now() + timedelta(hours=2), "UTC"), backing)
     else:
         await single.again(caller, str(parked.id), backing)
-    await Publication.engine().update_one({"post_id": post.id}, {"$set": {"prepare_at": now()}})
+    await Publication.engine().update_one({"post_id": post.id}, {"$set": {"prepare_at": past()}})
     await prepare_due(backing)
 
     tried = await of(post)

@@ -27,7 +27,7 @@ from social.publishing.reconnect import account_back
 from social.publishing.send import send_due, went_out
 from social.publishing.settle import settle_due
 from social.publishing.states import State
-from tests.publishing.conftest import Connect, Planned, of, until
+from tests.publishing.conftest import Connect, Planned, of, past, until
 from tests.servers.sandbox import Sandbox
 
 LONG_AGO = now() - timedelta(hours=1)
@@ -129,7 +129,7 @@ async def test_what_processes_died_of_is_looked_for_once_more_unless_they_die_of
     deaths: int, looked_for: bool, planned: Planned, backing: Backing, sandbox: Sandbox
 ) -> None:
     post = await planned("poison")
-    doubt = {"state": State.UNCONFIRMED, "ambiguous": True, "next_at": now(), "attempt_no": 3, "deaths": deaths}
+    doubt = {"state": State.UNCONFIRMED, "ambiguous": True, "next_at": past(), "attempt_no": 3, "deaths": deaths}
     await Publication.engine().update_one({"_id": (await of(post)).id}, {"$set": doubt | {"sent_at": now()}})
     asked = len(sandbox.requests("GET"))
 
@@ -146,7 +146,7 @@ async def test_a_receipt_written_down_settles_without_asking_the_platform(
 ) -> None:
     post = await planned("known already")
     publication = await of(post)
-    doubt = {"state": State.UNCONFIRMED, "ambiguous": True, "next_at": now(), "attempt_no": 1}
+    doubt = {"state": State.UNCONFIRMED, "ambiguous": True, "next_at": past(), "attempt_no": 1}
     await Publication.engine().update_one({"_id": publication.id}, {"$set": doubt})
     await Attempt(
         workspace_id=publication.workspace_id,
@@ -259,7 +259,7 @@ async def test_who_takes_it_for_a_look_does_not_set_the_time_of_its_last_change_
     planned: Planned, backing: Backing
 ) -> None:
     post, ahead = await planned("changed on a machine whose clock is fast"), now() + timedelta(hours=1)
-    doubted = {"state": State.UNCONFIRMED, "ambiguous": True, "next_at": now(), "updated_at": ahead}
+    doubted = {"state": State.UNCONFIRMED, "ambiguous": True, "next_at": past(), "updated_at": ahead}
     await Publication.engine().update_one({"post_id": post.id}, {"$set": doubted})
 
     [looked_for] = await Publication.take_to_settle(

@@ -27,7 +27,7 @@ from social.publishing.reconnect import account_back, account_lost
 from social.publishing.send import send_due, went_out
 from social.publishing.settle import settle_due
 from social.publishing.states import State
-from tests.publishing.conftest import Planned, of, until
+from tests.publishing.conftest import Planned, of, past, until
 from tests.servers.sandbox import Sandbox
 
 LOST = {"hang_up": "after", "count": 1}  # the post is made, its answer is not heard
@@ -196,7 +196,7 @@ async def test_a_part_whose_receipt_is_written_down_is_not_asked_for(
 ) -> None:
     post = await planned("one", "two")
     publication = await of(post)
-    doubt = {"state": State.UNCONFIRMED, "ambiguous": True, "next_at": now(), "attempt_no": 1}
+    doubt = {"state": State.UNCONFIRMED, "ambiguous": True, "next_at": past(), "attempt_no": 1}
     await Publication.engine().update_one({"_id": publication.id}, {"$set": doubt})
     fact = written(publication, Receipt(id="42"), now())
     await Attempt.get_pymongo_collection().insert_one(fact)

@@ -20,7 +20,7 @@ from social.publishing.send import send_due
 from social.publishing.settle import settle_due
 from social.publishing.states import DEATHS, State
 from social.publishing.tellings import Telling, tell_for_the_dead
-from tests.publishing.conftest import Connect, Planned, of
+from tests.publishing.conftest import Connect, Planned, of, past
 from tests.servers.sandbox import Sandbox
 
 Json = dict[str, Any]
@@ -75,7 +75,7 @@ async def test_others_on_the_same_account_go_on(planned: Planned, backing: Backi
 
 async def test_others_are_looked_for(planned: Planned, connect: Connect, backing: Backing) -> None:
     newer, other = await planned("newer"), await planned("other", on=(await connect("bert"),))
-    doubted = {"state": State.UNCONFIRMED, "ambiguous": True, "next_at": now(), "sent_at": now(), "attempt_no": 1}
+    doubted = {"state": State.UNCONFIRMED, "ambiguous": True, "next_at": past(), "sent_at": now(), "attempt_no": 1}
     await Publication.engine().update_many({}, {"$set": doubted})
     await Publication.engine().update_one({"post_id": newer.id}, {"$set": {"content.text": ["many", "pieces"]}})
 
@@ -137,7 +137,7 @@ async def test_others_of_whom_a_dead_process_did_not_tell_are_told_of(planned: P
 async def test_another_on_the_same_profile_is_looked_for(planned: Planned, backing: Backing) -> None:
     newer, other = await planned("newer"), await planned("other")
     await send_due(backing.now() + timedelta(seconds=1), backing)
-    doubted = {"state": State.UNCONFIRMED, "ambiguous": True, "next_at": now(), "receipts": [], "answered_at": None}
+    doubted = {"state": State.UNCONFIRMED, "ambiguous": True, "next_at": past(), "receipts": [], "answered_at": None}
     await Publication.engine().update_one({"post_id": other.id}, {"$set": doubted})
     await Publication.engine().update_one({"post_id": newer.id}, {"$set": doubted | {"next_at": ahead()}})
     await _written_by_a_newer_version(newer)
@@ -152,8 +152,8 @@ async def test_to_have_taken_it_and_not_understood_it_is_no_death_of_a_process(
     of_it: Json, planned: Planned, backing: Backing
 ) -> None:
     prepared, doubted = await planned("newer", due_at=ahead()), await planned("newer and in doubt")
-    await Publication.engine().update_one({"post_id": prepared.id}, {"$set": {"prepare_at": now()} | of_it})
-    doubt = {"state": State.UNCONFIRMED, "ambiguous": True, "next_at": now(), "sent_at": now(), "attempt_no": 1}
+    await Publication.engine().update_one({"post_id": prepared.id}, {"$set": {"prepare_at": past()} | of_it})
+    doubt = {"state": State.UNCONFIRMED, "ambiguous": True, "next_at": past(), "sent_at": now(), "attempt_no": 1}
     await Publication.engine().update_one({"post_id": doubted.id}, {"$set": doubt | of_it})
 
     for _ in range(DEATHS + 1):
@@ -161,8 +161,8 @@ async def test_to_have_taken_it_and_not_understood_it_is_no_death_of_a_process(
         await settle_due(backing)
         long_ago = {"work.lease_until": EPOCH}
         await Publication.engine().update_many({"work": {"$type": "object"}}, {"$set": long_ago})
-        await Publication.engine().update_one({"post_id": prepared.id}, {"$set": {"prepare_at": now()}})
-        await Publication.engine().update_one({"post_id": doubted.id}, {"$set": {"next_at": now()}})
+        await Publication.engine().update_one({"post_id": prepared.id}, {"$set": {"prepare_at": past()}})
+        await Publication.engine().update_one({"post_id": doubted.id}, {"$set": {"next_at": past()}})
 
     assert [(await stored(each))["deaths"] for each in (prepared, doubted)] == [0, 0]
 
@@ -171,8 +171,8 @@ async def test_nor_is_it_one_where_its_account_is_not_understood(
     planned: Planned, account: Account, backing: Backing
 ) -> None:
     prepared, doubted = await planned("to prepare", due_at=ahead()), await planned("in doubt")
-    await Publication.engine().update_one({"post_id": prepared.id}, {"$set": {"prepare_at": now()}})
-    doubt = {"state": State.UNCONFIRMED, "ambiguous": True, "next_at": now(), "sent_at": now(), "attempt_no": 1}
+    await Publication.engine().update_one({"post_id": prepared.id}, {"$set": {"prepare_at": past()}})
+    doubt = {"state": State.UNCONFIRMED, "ambiguous": True, "next_at": past(), "sent_at": now(), "attempt_no": 1}
     await Publication.engine().update_one({"post_id": doubted.id}, {"$set": doubt})
     await Account.get_pymongo_collection().update_one({"_id": account.id}, {"$set": {"way": "by carrier pigeon"}})
 
@@ -188,7 +188,7 @@ async def test_nor_is_it_one_where_its_account_is_not_understood(
 
 async def test_what_was_not_understood_is_asked_for_again_after_a_while(planned: Planned, backing: Backing) -> None:
     post = await planned("newer", due_at=ahead())
-    await Publication.engine().update_one({"post_id": post.id}, {"$set": {"prepare_at": now()}})
+    await Publication.engine().update_one({"post_id": post.id}, {"$set": {"prepare_at": past()}})
     await _written_by_a_newer_version(post)
 
     await prepare_due(backing)
