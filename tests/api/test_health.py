@@ -95,7 +95,7 @@ async def test_the_publication_that_waits_longest_is_named(api: Api) -> None:
 
     assert set(overdue) == {"state", "next_at", "seconds"}  # and nothing that is somebody's
     assert overdue["state"] == "waiting"
-    assert 180 <= overdue["seconds"] < 240
+    assert 179 <= overdue["seconds"] < 240  # by the database's clock
 
 
 async def test_what_must_not_be_is_red_until_it_is_gone(api: Api, backing: Backing) -> None:

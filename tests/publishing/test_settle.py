@@ -172,7 +172,7 @@ async def test_a_repeat_that_waited_beyond_its_keys_life_is_looked_for_and_not_s
     planned: Planned, backing: Backing, sandbox: Sandbox
 ) -> None:
     post = await planned("stopped in between")
-    long_ago = now() - PLATFORMS["mastodon"].replay_for
+    long_ago = past() - PLATFORMS["mastodon"].replay_for
     repeat = {"state": State.WAITING, "ambiguous": True, "first_sent_at": long_ago, "sent_at": long_ago}
     await Publication.engine().update_one({"post_id": post.id}, {"$set": repeat | {"attempt_no": 1}})
 
