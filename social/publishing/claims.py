@@ -19,7 +19,6 @@ import structlog
 from bson import ObjectId
 from bson.codec_options import CodecOptions
 from bson.raw_bson import RawBSONDocument
-from pydantic import ValidationError
 from pymongo.asynchronous.client_session import AsyncClientSession
 from pymongo.errors import PyMongoError
 
@@ -30,7 +29,7 @@ from social.errors import QuotaSpent, RetryLater
 from social.moments import steady
 from social.outbox.bus import Bus
 from social.outbox.documents import announce
-from social.platforms import PLATFORMS
+from social.people.reading import readable
 from social.publishing import gate, lateness
 from social.publishing.arming import AS_IT_WAS, arm, kept, stamp
 from social.publishing.attempts import Attempt
@@ -432,13 +431,9 @@ def sending(publication: InHand, lane: HeldLane) -> Sending:
 
 
 def _account(found: Json) -> tuple[Account | None, bool]:
-    """The account as it is stored; or that this version cannot read it, or does not know its platform."""
-    try:
-        account: Account = Account.model_validate(found)
-    except ValidationError as error:
-        log.warning("account.unreadable", account=str(found["_id"]), error=str(error.errors(include_input=False)))
-        return None, True
-    return account, account.platform not in PLATFORMS
+    """The account as it is stored; or that this version cannot read it."""
+    account: Account | None = readable(Account, found)
+    return account, account is None
 
 
 def _documents(batch: bytes) -> Iterator[bytes]:
