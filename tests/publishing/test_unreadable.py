@@ -4,6 +4,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
+from bson import ObjectId
 
 from social.accounts.documents import Account
 from social.backing import Backing
@@ -15,7 +16,7 @@ from social.publishing.documents import Publication
 from social.publishing.facts import EPOCH
 from social.publishing.holds import Hold, hold, keep_holding, resume
 from social.publishing.lanes import Lane
-from social.publishing.late import pass_by
+from social.publishing.late import TOGETHER, pass_by
 from social.publishing.prepare import prepare_due
 from social.publishing.reconnect import account_lost, all_back
 from social.publishing.send import send_due
@@ -108,6 +109,20 @@ async def test_others_that_are_too_late_are_given_up(planned: Planned, backing: 
     await pass_by(backing)
 
     assert [(await stored(each))["state"] for each in (newer, other)] == [State.PLANNED, State.HELD]
+
+
+async def test_however_many_are_too_late_others_are_given_up(planned: Planned, backing: Backing) -> None:
+    newer, other = await planned("newer"), await planned("other")
+    await Publication.engine().update_many({}, {"$set": {"deadline": now() - timedelta(minutes=1)}})
+    await _written_by_a_newer_version(newer)
+    one = await stored(newer) | {"deadline": now() - timedelta(hours=1)}
+    many = [one | {"_id": ObjectId(), "post_id": ObjectId()} for _ in range(2 * TOGETHER)]
+    await Publication.engine().insert_many(many)
+
+    await pass_by(backing)
+
+    assert (await of(other)).state is State.HELD
+    assert await Publication.engine().count_documents({"state": State.PLANNED}) == len(many) + 1
 
 
 async def test_others_are_held_and_go_on_when_the_hold_ends(planned: Planned, caller: Caller, backing: Backing) -> None:
