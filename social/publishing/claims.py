@@ -91,12 +91,14 @@ TOO_EARLY: Final = TooEarly()
 Armed: TypeAlias = InHand | TooEarly | QuotaSpent | RetryLater | None
 
 
-async def due_accounts(before: datetime, most: int) -> list[ObjectId]:
-    """At most `most` accounts with something claimable due before `before` (UTC).
+async def due_accounts(before: datetime, most: int, but: Sequence[ObjectId] = ()) -> list[ObjectId]:
+    """At most `most` accounts with something claimable due before `before` (UTC), apart from those of `but`.
 
     Fair to workspaces: the first account of each comes before the second of any, and the earliest due first among them.
     """
     due = in_states(CLAIMABLE, AHEAD) | {"next_at": {"$lte": before}}
+    if but:
+        due["account_id"] = {"$nin": list(but)}
     # Looked for in `prepare_at`, nothing would make mongod read every document; what it says can be read in the index.
     whose = {"w": "$workspace_id", "a": "$account_id", "prepares": {"$gt": ["$prepare_at", None]}}
     stages: list[Json] = [
@@ -129,6 +131,12 @@ async def take(before: datetime, backing: Backing, *, most: int) -> "Claim | Non
         return None
     token, asked = secrets.token_hex(12), steady()
     fences, server = await Lane.take(wanted, token, owner=backing.owner, lease=times.lease, at=backing.instant())
+    seen = list(wanted)
+    while not fences and len(wanted) >= most:  # others hold all of these: there may be free ones behind them
+        wanted = await due_accounts(before, most, but=[*seen, *backing.in_hand])
+        seen += wanted
+        asked = steady()
+        fences, server = await Lane.take(wanted, token, owner=backing.owner, lease=times.lease, at=backing.instant())
     if not fences:
         return None
     if server is not None:
