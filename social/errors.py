@@ -69,6 +69,12 @@ class Conflict(Refused):
     status, kind, title = 409, "conflict", "It has changed"
 
 
+class Newer(Conflict):
+    """A newer version of this program has written it, so that this one cannot read it; it changes nothing of it."""
+
+    kind, title = "newer", "Written by a newer version"
+
+
 class TooLarge(Refused):
     """More than is taken."""
 

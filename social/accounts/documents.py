@@ -5,22 +5,22 @@ from datetime import datetime, timedelta
 from typing import Annotated, Any, Literal, Self
 
 import msgspec
-import structlog
 from beanie import Document, PydanticObjectId
-from pydantic import Field, ValidationError
+from pydantic import AfterValidator, Field
 from pymongo import IndexModel
 from pymongo.asynchronous.client_session import AsyncClientSession
 
 from social.backing.mongo import BSON_ENCODERS, NOW, as_bson, stored
 from social.backing.owner import Owner
 from social.backing.vault import Vault
-from social.errors import RetryLater
+from social.errors import Newer, RetryLater
 from social.moments import now
+from social.people.reading import readable
 from social.people.roles import Caller
 from social.people.workspaces import OfWorkspace
+from social.platforms import known
 from social.platforms.contract import App, Endpoints, Limits, Realm, Token
 
-log = structlog.get_logger()
 UNREADABLE = "A newer version of this program has changed this account. It goes on when that one runs again."
 AccountState = Literal["connected", "disconnected"]
 Way = Literal["page", "password"]  # how an account was connected
@@ -81,7 +81,7 @@ class Account(OfWorkspace):
     noun = "account"
 
     id: PydanticObjectId = Field(default_factory=PydanticObjectId)
-    platform: str
+    platform: Annotated[str, AfterValidator(known)]
     realm: Realm
     origin: str  # scheme and host of its server; in the sandbox also the path at which it has the platform
     remote_id: str
@@ -164,8 +164,7 @@ class Account(OfWorkspace):
         read it: whoever needs it waits for that one."""
         try:
             return await cls.get(id)
-        except ValidationError as error:
-            log.warning("account.unreadable", account=str(id), error=str(error.errors(include_input=False)))
+        except Newer:
             raise RetryLater(UNREADABLE, answered=False, code="unreadable") from None
 
     @classmethod
@@ -194,13 +193,13 @@ class Account(OfWorkspace):
     async def at_server(cls, workspace_id: PydanticObjectId, realm: Realm, platform: str, origin: str) -> bool:
         """Whether the workspace has an account of this server already."""
         where = {"workspace_id": workspace_id, "realm": realm, "platform": platform, "origin": origin}
-        return await cls.find_one(where) is not None
+        return await cls.get_pymongo_collection().find_one(where, {"_id": 1}) is not None
 
     @classmethod
     async def elsewhere(cls, account: "Account") -> bool:
         """Whether another workspace of this installation is connected to it too."""
         others = account._at_its_platform() | {"state": "connected", "workspace_id": {"$ne": account.workspace_id}}
-        return await cls.find_one(others) is not None
+        return await cls.get_pymongo_collection().find_one(others, {"_id": 1}) is not None
 
     @classmethod
     async def of_the_same_profile(cls, account: "Account") -> list[PydanticObjectId]:
@@ -261,13 +260,17 @@ class Account(OfWorkspace):
 
     @classmethod
     async def take_stale(cls, before: datetime) -> "Account | None":
-        """A connected account, of any workspace, whose profile was last read before then: the caller reads it now."""
-        found = await cls.get_pymongo_collection().find_one_and_update(
-            {"state": "connected", "limits_read_at": {"$lt": before}},
-            {"$set": {"limits_read_at": now()}},
-            return_document=True,
-        )
-        return None if found is None else cls.model_validate(found)
+        """A connected account, of any workspace, whose profile was last read before then: the caller reads it now.
+        One that this version cannot read is passed by, and so put off as if it had been read."""
+        while True:
+            found = await cls.get_pymongo_collection().find_one_and_update(
+                {"state": "connected", "limits_read_at": {"$lt": before}},
+                {"$set": {"limits_read_at": now()}},
+                return_document=True,
+            )
+            account: Account | None = None if found is None else readable(cls, found)
+            if found is None or account is not None:
+                return account
 
     @classmethod
     async def disconnect(

@@ -200,7 +200,7 @@ class MediaController(Controller):
         """At most 50."""
         media = await Media.found(caller, media_id)
         posts = await Post.using(caller, media.id, most=USES) if media.id else []
-        states = await _states(caller, posts)
+        states = await Publication.states_of(caller.workspace_id, [each.id for each in posts])
         return [
             UseOut(
                 id=str(each.id),
@@ -240,28 +240,17 @@ class MediaController(Controller):
         if needing := await _needing(caller, media):
             raise Conflict(
                 "A post that is not online yet shows this picture. Take it out of the post, or delete the post, first.",
-                posts=[str(each.id) for each in needing[:NAMED]],
+                posts=[str(id) for id in needing[:NAMED]],
             )
         await media.remove(backing)
 
 
-async def _needing(caller: Caller, media: Media) -> list[Post]:
+async def _needing(caller: Caller, media: Media) -> list[PydanticObjectId]:
     """Posts that show it and may still go out somewhere: drafts, and those not online on every account."""
-    if media.id is None:
-        return []
-    posts = await Post.using(caller, media.id, most=1000)
-    states = await _states(caller, posts)
+    posts = await Post.ids_using(caller.workspace_id, [media.id])
+    states = await Publication.states_of(caller.workspace_id, posts)
     online = {PublicationState.ONLINE}
-    return [each for each in posts if set(states.get(each.id, ())) != online]
-
-
-async def _states(caller: Caller, posts: Sequence[Post]) -> dict[PydanticObjectId, list[PublicationState]]:
-    """Of the publications of each of `posts`, by its id; none of one that was never planned."""
-    ids = [each.id for each in posts]
-    found: dict[PydanticObjectId, list[PublicationState]] = {}
-    for each in await Publication.of(caller, {"post_id": {"$in": ids}}).to_list() if ids else []:
-        found.setdefault(each.post_id, []).append(each.state)
-    return found
+    return [id for id in posts if set(states.get(id, ())) != online]
 
 
 async def listed(caller: Caller, files: Sequence[Media], backing: Backing) -> list[FileOut]:

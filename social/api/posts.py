@@ -33,7 +33,7 @@ from social.publishing import plan, turns
 from social.publishing.documents import Publication
 from social.publishing.fitting import Verdict, in_parts, verdicts
 from social.publishing.shown import PublicationOut, shown
-from social.publishing.states import overall
+from social.publishing.states import State, overall
 
 TEXT_MOST = 100_000  # characters; every platform takes less, and each says so in its own words
 
@@ -355,6 +355,7 @@ def _out(
     def shown_thread(parts: tuple[PartWritten, ...]) -> list[PartOut]:
         return [PartOut(text=part.text, media=shown_files(part.media)) for part in parts]
 
+    states = [each.state for each in publications] or [State.HELD]  # there are some, which a newer version wrote
     return PostOut(
         id=str(post.id),
         revision=post.revision,
@@ -372,7 +373,7 @@ def _out(
         accounts=list(post.written.accounts),
         options=post.written.options,
         plan=_planned(post.plan) if post.plan else None,
-        state=overall([each.state for each in publications], draft=post.draft),  # type: ignore[arg-type]
+        state=overall(states, draft=post.draft),  # type: ignore[arg-type]
         publications=[out[each.id] for each in publications],
         author=Author(id=str(post.author_id), name=post.author_name),
         created_at=post.created_at,

@@ -122,7 +122,7 @@ class Media(OfWorkspace):
         cls, workspace_id: PydanticObjectId, after: PydanticObjectId | None, before: datetime, *, most: int
     ) -> list["Media"]:
         """Files of a workspace that came before `before` and whose originals are there, oldest first, after `after`."""
-        found = cls.find({"workspace_id": workspace_id, "created_at": {"$lt": before}, "dropped_at": None})
+        found = cls.listed({"workspace_id": workspace_id, "created_at": {"$lt": before}, "dropped_at": None})
         if after is not None:
             found = found.find(cls.id > after)
         return await found.sort("+_id").limit(most).to_list()
@@ -145,7 +145,7 @@ class Media(OfWorkspace):
     async def clipped(cls, workspace_id: PydanticObjectId, fingerprint: str, session: AsyncClientSession) -> None:
         """Tells the workspace of each file with this content: it has a clip now."""
         same = {"workspace_id": workspace_id, "fingerprint": fingerprint}
-        files = await cls.find(same, session=session).to_list()
+        files = await cls.listed(same).find(session=session).to_list()
         await announce([each._event("media.changed") for each in files], session)
 
     @classmethod

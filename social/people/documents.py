@@ -136,7 +136,7 @@ class Membership(OfWorkspace):
     @classmethod
     async def of_user(cls, user_id: PydanticObjectId) -> list[Self]:
         """All workspaces a user is in, the first they joined first. At most 200."""
-        found = await cls.find({"user_id": user_id}).limit(200).to_list()
+        found = await cls.listed({"user_id": user_id}).limit(200).to_list()
         return sorted(found, key=lambda membership: (membership.created_at, str(membership.id)))
 
     @classmethod

@@ -32,3 +32,10 @@ AHEAD: dict[str, tuple[str, tuple[PostKind, ...]]] = {
     "tiktok": ("TikTok", TIKTOK),
     "youtube": ("YouTube", YOUTUBE),
 }
+
+
+def known(name: str) -> str:
+    """`name`. ValueError if it is no platform's: what a newer version stored may be of one that only that one knows."""
+    if name not in PLATFORMS:
+        raise ValueError(f"unknown platform: {name}")
+    return name

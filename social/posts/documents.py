@@ -122,3 +122,12 @@ class Post(OfWorkspace):
     async def using(cls, caller: Caller, media_id: PydanticObjectId, *, most: int = 50) -> list["Post"]:
         """Posts of the caller's workspace that show the file `media_id`."""
         return await cls.of(caller, In(cls.media_ids, [media_id])).limit(most).to_list()
+
+    @classmethod
+    async def ids_using(
+        cls, workspace_id: PydanticObjectId, media_ids: Sequence[PydanticObjectId | None]
+    ) -> dict[PydanticObjectId, list[PydanticObjectId]]:
+        """All posts of a workspace that show one of these files, those too that cannot be read: by id, their files."""
+        showing = {"workspace_id": workspace_id, "media_ids": {"$in": list(media_ids)}}
+        found = cls.get_pymongo_collection().find(showing, {"media_ids": 1})
+        return {each["_id"]: each["media_ids"] async for each in found}

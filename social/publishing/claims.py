@@ -19,7 +19,6 @@ import structlog
 from bson import ObjectId
 from bson.codec_options import CodecOptions
 from bson.raw_bson import RawBSONDocument
-from pydantic import ValidationError
 from pymongo.asynchronous.client_session import AsyncClientSession
 from pymongo.errors import PyMongoError
 
@@ -30,7 +29,7 @@ from social.errors import QuotaSpent, RetryLater
 from social.moments import steady
 from social.outbox.bus import Bus
 from social.outbox.documents import announce
-from social.platforms import PLATFORMS
+from social.people.reading import readable
 from social.publishing import gate, lateness
 from social.publishing.arming import AS_IT_WAS, arm, kept, stamp
 from social.publishing.attempts import Attempt
@@ -92,12 +91,14 @@ TOO_EARLY: Final = TooEarly()
 Armed: TypeAlias = InHand | TooEarly | QuotaSpent | RetryLater | None
 
 
-async def due_accounts(before: datetime, most: int) -> list[ObjectId]:
-    """At most `most` accounts with something claimable due before `before` (UTC).
+async def due_accounts(before: datetime, most: int, but: Sequence[ObjectId] = ()) -> list[ObjectId]:
+    """At most `most` accounts with something claimable due before `before` (UTC), apart from those of `but`.
 
     Fair to workspaces: the first account of each comes before the second of any, and the earliest due first among them.
     """
     due = in_states(CLAIMABLE, AHEAD) | {"next_at": {"$lte": before}}
+    if but:
+        due["account_id"] = {"$nin": list(but)}
     # Looked for in `prepare_at`, nothing would make mongod read every document; what it says can be read in the index.
     whose = {"w": "$workspace_id", "a": "$account_id", "prepares": {"$gt": ["$prepare_at", None]}}
     stages: list[Json] = [
@@ -130,6 +131,12 @@ async def take(before: datetime, backing: Backing, *, most: int) -> "Claim | Non
         return None
     token, asked = secrets.token_hex(12), steady()
     fences, server = await Lane.take(wanted, token, owner=backing.owner, lease=times.lease, at=backing.instant())
+    seen = list(wanted)
+    while not fences and len(wanted) >= most:  # others hold all of these: there may be free ones behind them
+        wanted = await due_accounts(before, most, but=[*seen, *backing.in_hand])
+        seen += wanted
+        asked = steady()
+        fences, server = await Lane.take(wanted, token, owner=backing.owner, lease=times.lease, at=backing.instant())
     if not fences:
         return None
     if server is not None:
@@ -432,13 +439,9 @@ def sending(publication: InHand, lane: HeldLane) -> Sending:
 
 
 def _account(found: Json) -> tuple[Account | None, bool]:
-    """The account as it is stored; or that this version cannot read it, or does not know its platform."""
-    try:
-        account: Account = Account.model_validate(found)
-    except ValidationError as error:
-        log.warning("account.unreadable", account=str(found["_id"]), error=str(error.errors(include_input=False)))
-        return None, True
-    return account, account.platform not in PLATFORMS
+    """The account as it is stored; or that this version cannot read it."""
+    account: Account | None = readable(Account, found)
+    return account, account is None
 
 
 def _documents(batch: bytes) -> Iterator[bytes]:

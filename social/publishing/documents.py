@@ -5,13 +5,11 @@ The engine's own queries cross workspaces and go through `engine()`; doors use `
 
 from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
-from typing import Annotated
+from typing import Annotated, Any
 
-import msgspec
-import structlog
 from beanie import PydanticObjectId
 from bson import ObjectId
-from pydantic import Field, ValidationError, model_validator
+from pydantic import AfterValidator, Field, model_validator
 from pymongo import IndexModel
 from pymongo.asynchronous.client_session import AsyncClientSession
 from pymongo.asynchronous.collection import AsyncCollection
@@ -20,9 +18,10 @@ from social.backing.mongo import BSON_ENCODERS, as_bson, stored
 from social.backing.owner import Owner
 from social.moments import now
 from social.people.lateness import Lateness
+from social.people.reading import readable
 from social.people.roles import Caller
 from social.people.workspaces import OfWorkspace
-from social.platforms import PLATFORMS
+from social.platforms import known
 from social.platforms.contract import Content, Prepared, Realm, Receipt
 from social.publishing.facts import FREE, Facts, Json, Refusal, Work
 from social.publishing.states import (
@@ -39,8 +38,8 @@ from social.publishing.states import (
     State,
 )
 
-log = structlog.get_logger()
 SHOWN = ("content.media.rendition", "content.thread.media.rendition")  # where the renditions of a publication stand
+KNOWN = {str(each): each for each in State}
 LINE = timedelta(days=1)  # ahead, in which those that are kept apart on an account are looked for
 FAR = 20  # times as many as are taken are read, so that one account with many does not hide the others
 
@@ -60,8 +59,13 @@ def in_states(states: Sequence[State], index: Sequence[State]) -> Json:
     return {"state": {"$in": list(states)}, "$and": [{"state": {"$in": list(index)}}]}
 
 
-def _content(found: Json) -> Content:
-    return msgspec.convert(found["content"], Content)
+def _renditions(found: Any, *path: str) -> set[str]:
+    """What is stored at `path`, as Mongo finds it there, through lists: also of what this version cannot read."""
+    if isinstance(found, list):
+        return {id for each in found for id in _renditions(each, *path)}
+    if path:
+        return _renditions(found.get(path[0]), *path[1:]) if isinstance(found, dict) else set()
+    return {found} if isinstance(found, str) else set()
 
 
 class Publication(Facts, OfWorkspace):
@@ -72,7 +76,7 @@ class Publication(Facts, OfWorkspace):
     id: PydanticObjectId = Field(default_factory=PydanticObjectId)
     post_id: PydanticObjectId
     account_id: PydanticObjectId
-    platform: str
+    platform: Annotated[str, AfterValidator(known)]
     realm: Realm
     content: Annotated[Content, stored(Content)]
     rev: int = 1  # rises with content, not with a move
@@ -166,7 +170,7 @@ class Publication(Facts, OfWorkspace):
         for field in SHOWN:
             found = cls.engine().find({field: {"$in": list(ids), "$type": "string"}, **alive}, {"content": 1})
             async for each in found:
-                shown |= _content(each).renditions
+                shown |= _renditions(each, *field.split("."))
         return shown & set(ids)
 
     # What a person does. Every condition on the state stands in the write itself.
@@ -181,6 +185,18 @@ class Publication(Facts, OfWorkspace):
             .sort("account_id")
             .to_list()
         )
+
+    @classmethod
+    async def states_of(
+        cls, workspace_id: PydanticObjectId, posts: Collection[PydanticObjectId]
+    ) -> dict[PydanticObjectId, list[State]]:
+        """By post, the states of its publications, those too that cannot be read: a state that only a newer version
+        knows is as good as held."""
+        its = {"workspace_id": workspace_id, "post_id": {"$in": list(posts)}}
+        states: dict[PydanticObjectId, list[State]] = {}
+        async for each in cls.engine().find(its, {"post_id": 1, "state": 1}):
+            states.setdefault(each["post_id"], []).append(KNOWN.get(each["state"], State.HELD))
+        return states
 
     @classmethod
     async def forget(cls, post_id: PydanticObjectId, caller: Caller, session: AsyncClientSession) -> None:
@@ -286,13 +302,8 @@ class Publication(Facts, OfWorkspace):
     def readable(cls, found: Json) -> "Publication | None":
         """It, unless a newer version wrote it so that this one cannot read it, or does not know its platform: then it
         waits for that one, and keeps back nobody else."""
-        try:
-            publication = cls._certain(found)
-        except ValidationError as error:
-            said = str(error.errors(include_input=False))
-            log.warning("publication.unreadable", publication=str(found["_id"]), error=said)
-            return None
-        return publication if publication.platform in PLATFORMS else None
+        publication: Publication | None = readable(cls, found)
+        return publication
 
     @classmethod
     async def take_to_prepare(cls, work: Work, *, most: int, at: datetime) -> list["Publication"]:
@@ -418,7 +429,7 @@ class Publication(Facts, OfWorkspace):
         for field in SHOWN:
             open_ones = {"workspace_id": workspace_id, field: among, "state": {"$in": list(OPEN)}}
             found = cls.get_pymongo_collection().find(open_ones, {"content": 1})
-            needed |= {id async for each in found for id in _content(each).renditions}
+            needed |= {id async for each in found for id in _renditions(each, *field.split("."))}
         return needed & set(renditions)
 
     @classmethod

@@ -9,7 +9,7 @@ from bson import ObjectId
 
 from social.accounts.documents import Account
 from social.backing import Backing
-from social.errors import Invalid, Wrong
+from social.errors import Invalid, Newer, NotFound, Wrong
 from social.media.documents import Media
 from social.people.roles import Caller
 from social.platforms import PLATFORMS
@@ -59,18 +59,20 @@ async def known(caller: Caller, written: Written) -> tuple[list[Account], dict[s
     files = await Media.of(caller, In("_id", _ids([id for _, id in shown]))).to_list()
     media = {str(file.id): file for file in files}
     have = {str(account.id): account for account in accounts}
+    no_accounts = await Account.lacking(caller, [id for id in (*written.accounts, *varied) if id not in have])
+    no_files = await Media.lacking(caller, [id for _, id in shown if id not in media])
     wrong = [
-        Wrong(f"/accounts/{at}", "There is no account with this id. Choose another.", "unknown")
+        _wrong(f"/accounts/{at}", no_accounts[id], "There is no account with this id. Choose another.")
         for at, id in enumerate(written.accounts)
         if id not in have
     ]
     wrong += [
-        Wrong(f"/variants/{key}", "This is neither a platform nor one of your accounts.", "unknown")
+        _wrong(f"/variants/{key}", no_accounts[key], "This is neither a platform nor one of your accounts.")
         for key in varied
         if key not in have
     ]
     wrong += [
-        Wrong(f"{at}/id", "There is no file with this id. Upload it again.", "unknown")
+        _wrong(f"{at}/id", no_files[id], "There is no file with this id. Upload it again.")
         for at, id in shown
         if id not in media
     ]
@@ -154,6 +156,10 @@ def _verdict(account: Account, written: Written, content: Content) -> Verdict:
         notes=check.remarks(content, platform),
         files=list(file_verdicts(account, written, content)),
     )
+
+
+def _wrong(pointer: str, why: NotFound | Newer, missing: str) -> Wrong:
+    return Wrong(pointer, why.sentence, why.kind) if isinstance(why, Newer) else Wrong(pointer, missing, "unknown")
 
 
 def _ids(given: Iterable[str]) -> list[ObjectId]:

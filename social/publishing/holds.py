@@ -17,6 +17,7 @@ from bson import ObjectId
 from pydantic import Field
 from pymongo import IndexModel
 from pymongo.asynchronous.client_session import AsyncClientSession
+from pymongo.asynchronous.collection import AsyncCollection
 from pymongo.errors import DuplicateKeyError
 
 from social.accounts.documents import Account
@@ -63,13 +64,10 @@ class Hold(OfWorkspace):
             IndexModel([("workspace_id", 1), ("scope", 1), ("platform", 1), ("account_id", 1)], unique=True),
         )
 
-    def covers(self, account_id: ObjectId | None, platform: str) -> bool:
-        """Whether it is on that account of that platform, which is of the same workspace."""
-        return {
-            "workspace": True,
-            "platform": self.platform == platform,
-            "account": self.account_id == account_id,
-        }[self.scope]
+    @classmethod
+    def engine(cls) -> AsyncCollection[Json]:
+        """The collection over all workspaces, for the engine alone, which holds also what it cannot read."""
+        return cls.get_pymongo_collection()
 
 
 class Held(msgspec.Struct, frozen=True, kw_only=True):
@@ -135,12 +133,12 @@ async def resume(caller: Caller, hold_id: str, backing: Backing) -> Resumed:
 async def keep_holding(backing: Backing) -> None:
     """Holds what came to held accounts since: planned, tried again or connected while the hold was on. Mends what a
     process that died while it held or resumed has left half done."""
-    for hold_id, accounts in (await _unmarked(await Hold.find({}).to_list())).items():
+    for hold_id, accounts in (await _unmarked(await Hold.engine().find({}).to_list())).items():
         await _mark(accounts, hold_id)
     marked = await Lane.engine().distinct("holds", HELD)
     if not marked:
         return
-    there = {each.id for each in await Hold.find({"_id": {"$in": marked}}).to_list()}
+    there = {each["_id"] for each in await Hold.engine().find({"_id": {"$in": marked}}).to_list()}
     before = await _marked()
     if ended := set(marked) - there:  # a mark is younger than its hold, so the hold has gone since
         lanes = Lane.engine().find(HELD, {"holds": 1})
@@ -158,11 +156,23 @@ async def keep_holding(backing: Backing) -> None:
 async def hold_new(workspace_id: ObjectId, accounts: Sequence[Account], session: AsyncClientSession) -> None:
     """Marks the lanes of accounts that may have been connected while a hold was on, in the transaction that is about to
     plan something on them."""
-    for made in await Hold.find({"workspace_id": workspace_id}, session=session).to_list():
-        covered = [each.id for each in accounts if made.covers(each.id, each.platform)]
+    for made in await Hold.engine().find({"workspace_id": workspace_id}, session=session).to_list():
+        covered = [each.id for each in accounts if _covers(made, each.id, each.platform)]
         await Lane.engine().update_many(
-            {"_id": {"$in": covered}, "holds": {"$ne": made.id}}, {"$addToSet": {"holds": made.id}}, session=session
+            {"_id": {"$in": covered}, "holds": {"$ne": made["_id"]}},
+            {"$addToSet": {"holds": made["_id"]}},
+            session=session,
         )
+
+
+def _covers(made: Json, account_id: ObjectId, platform: str) -> bool:
+    """Whether a hold, as it is stored, is on that account of that platform, which is of the same workspace. One of a
+    scope that only a newer version knows is on what that version has marked, and on nothing else."""
+    return {
+        "workspace": True,
+        "platform": made.get("platform") == platform,
+        "account": made.get("account_id") == account_id,
+    }.get(made["scope"], False)
 
 
 async def _marked() -> list[ObjectId]:
@@ -202,13 +212,13 @@ async def _covered(made: Hold) -> list[ObjectId]:
     return [found["_id"] async for found in Account.get_pymongo_collection().find(of_it, {"_id": 1})]
 
 
-async def _unmarked(made: Sequence[Hold]) -> dict[ObjectId, list[ObjectId]]:
+async def _unmarked(made: Sequence[Json]) -> dict[ObjectId, list[ObjectId]]:
     """By the id of each hold, the accounts that it is on and whose lanes do not say so, most likely none. In three
     queries however many there are, for every instance asks with every tick."""
     if not made:
         return {}
     marks = {lane["_id"]: lane["holds"] async for lane in Lane.engine().find(HELD, {"holds": 1})}
-    of_whole = {each.workspace_id for each in made if each.account_id is None}
+    of_whole = {each["workspace_id"] for each in made if each["scope"] != "account"}
     there: dict[ObjectId, list[tuple[ObjectId, str]]] = {}
     found = Account.get_pymongo_collection().find(
         {"workspace_id": {"$in": list(of_whole)}}, {"workspace_id": 1, "platform": 1}
@@ -216,9 +226,9 @@ async def _unmarked(made: Sequence[Hold]) -> dict[ObjectId, list[ObjectId]]:
     async for each in found:
         there.setdefault(each["workspace_id"], []).append((each["_id"], each["platform"]))
     covered = {
-        each.id: [each.account_id]
-        if each.account_id is not None
-        else [id for id, platform in there.get(each.workspace_id, ()) if each.covers(id, platform)]
+        each["_id"]: [each["account_id"]]
+        if each["scope"] == "account"
+        else [id for id, platform in there.get(each["workspace_id"], ()) if _covers(each, id, platform)]
         for each in made
     }
     lacking = {hold: [id for id in accounts if hold not in marks.get(id, ())] for hold, accounts in covered.items()}

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import structlog
+from bson import ObjectId
 from pymongo import UpdateOne
 from pymongo.asynchronous.client_session import AsyncClientSession
 
@@ -25,30 +26,37 @@ TOGETHER = 200  # in one transaction
 async def pass_by(backing: Backing) -> None:
     """Concludes what is past its deadline and was not sent, whatever kept it: a quota, an outage, a long line, nobody
     being there. Safe to run twice and in many processes."""
+    left: set[ObjectId] = set()  # for a newer version, which wrote them
     while not backing.stopping.is_set():
-        passed = await _some(backing)
+        before = len(left)
+        passed = await _some(left, backing)
         if passed:
             missed = sum(each.state is State.MISSED for each in passed)
             backing.tally.count("publications", State.MISSED, missed)
             backing.tally.count("publications", State.HELD, len(passed) - missed)
             log.info("publications.late", missed=missed, held=len(passed) - missed)
-        if len(passed) < TOGETHER:
+        if len(passed) + len(left) - before < TOGETHER:
             return
 
 
-async def _some(backing: Backing) -> Sequence[InHand]:
+async def _some(left: set[ObjectId], backing: Backing) -> Sequence[InHand]:
+    """Concludes some that are not among those `left`, and adds to these what it cannot read."""
     at = backing.now()
     past: Json = in_states(BEFORE_SENDING, OPEN) | {
         "deadline": {"$lte": at, "$type": "date"},  # the type makes it use the partial index
         "ambiguous": False,
         "receipts.0": {"$exists": False},
     }
+    if left:
+        past["_id"] = {"$nin": list(left)}
     if await Publication.engine().find_one(past, {"_id": 1}) is None:
         return ()
 
     async def body(session: AsyncClientSession) -> Sequence[InHand]:
         found: Any = Publication.engine().find(past, session=session).limit(TOGETHER)
-        late = [each for each in [InHand.readable(one) async for one in found] if each is not None]
+        there = {one["_id"]: InHand.readable(one) async for one in found}
+        late = [each for each in there.values() if each is not None]
+        left.update(there.keys() - {each.id for each in late})
         if not late:
             return ()
         changes = [each.after(too_late(each.lateness), at) | FREE | {"prepare_at": None} for each in late]

@@ -45,10 +45,10 @@ async def _have_done(
     workspace_id: PydanticObjectId, files: Sequence[Media], before: datetime
 ) -> set[PydanticObjectId | None]:
     """The ids of those that posts show, all of which are online on every account since `before`."""
-    mine = {"workspace_id": workspace_id}
-    posts = await Post.find(mine | {"media_ids": {"$in": [each.id for each in files]}}).to_list()
-    publications = await Publication.find(mine | {"post_id": {"$in": [each.id for each in posts]}}).to_list()
-    out = {each.post_id for each in publications}
-    out -= {each.post_id for each in publications if each.state is not State.ONLINE or each.updated_at >= before}
-    shown = {id: [post.id in out for post in posts if id in post.media_ids] for id in (each.id for each in files)}
+    posts = await Post.ids_using(workspace_id, [each.id for each in files])
+    theirs = {"workspace_id": workspace_id, "post_id": {"$in": list(posts)}}
+    publications = await Publication.engine().find(theirs, {"post_id": 1, "state": 1, "updated_at": 1}).to_list()
+    out = {each["post_id"] for each in publications}
+    out -= {each["post_id"] for each in publications if each["state"] != State.ONLINE or each["updated_at"] >= before}
+    shown = {id: [post in out for post, its in posts.items() if id in its] for id in (each.id for each in files)}
     return {id for id, done in shown.items() if done and all(done)}

@@ -52,7 +52,7 @@ async def all_back(backing: Backing) -> None:
     the person has done all that was asked of them."""
     lately = {"$gte": now() - LATELY}
     connected: Json = {"state": "connected", "limits_read_at": lately, "connected_at": lately}
-    for account in await Account.find(connected).to_list():
+    for account in await Account.listed(connected).to_list():
         await account_back(account, backing)
 
 

@@ -89,6 +89,7 @@ async def _each(
     """What came of each of `ids`, in their order. Those of one post are decided about one after another."""
     wanted = list(dict.fromkeys(ids))
     there = {str(each.id): each for each in await _read(caller, wanted)}
+    lacking = await Publication.lacking(caller, [id for id in wanted if id not in there])
     posts = await _posts(caller, there.values())
     if first is not None:
         await first(there.values())
@@ -102,7 +103,7 @@ async def _each(
 
     found = await asyncio.gather(*map(of_one_post, of_posts.values()))
     decided = {each.id: each for group in found for each in group}
-    return [decided.get(id) or Decided(id=id, outcome="refused", refusal=_missing()) for id in wanted]
+    return [decided.get(id) or Decided(id=id, outcome="refused", refusal=lacking[id]) for id in wanted]
 
 
 async def _decided(
@@ -111,7 +112,7 @@ async def _decided(
     id = str(publication.id)
     try:
         if post is None:
-            raise _missing()
+            raise (await Post.lacking(caller, [str(publication.post_id)]))[str(publication.post_id)]
         may_change(caller, post)
         if is_so(publication):
             return Decided(id=id, outcome="already", publication=publication)
@@ -137,7 +138,3 @@ async def _read(caller: Caller, ids: Iterable[str]) -> list[Publication]:
 async def _posts(caller: Caller, publications: Iterable[Publication]) -> dict[PydanticObjectId, Post]:
     ids = {each.post_id for each in publications}
     return {each.id: each for each in await Post.of(caller, In("_id", list(ids))).to_list()}
-
-
-def _missing() -> NotFound:
-    return NotFound("There is no publication with this id.")

@@ -34,8 +34,9 @@ def caller() -> Caller:
 
 
 @pytest.fixture
-def owned(backing: Backing) -> Backing:
+def owned(backing: Backing, monkeypatch: pytest.MonkeyPatch) -> Backing:
     """An installation whose owner has an app."""
+    monkeypatch.setitem(PLATFORMS, "trial", OWN_APP)
     own = {"trial": OwnApp(client_id="live-id", client_secret="live-secret")}
     return replace(backing, settings=msgspec.structs.replace(backing.settings, apps=own))
 

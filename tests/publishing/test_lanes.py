@@ -17,7 +17,7 @@ from social.posts.when import at_the_instant
 from social.publishing import arming, claims, plan
 from social.publishing.documents import Publication
 from social.publishing.lanes import Lane
-from social.publishing.send import send_due
+from social.publishing.send import AT_ONE_LOOK, send_due
 from social.publishing.states import State
 from tests.publishing.conftest import Connect, Planned, of, past, somebody
 from tests.servers.commands import Commands, examined
@@ -161,6 +161,34 @@ async def test_whose_turn_it_is_is_read_from_an_index_alone_and_leaves_out_what_
 
     (command,) = commands.seen.values()
     assert examined(await backing.db.command("explain", command, verbosity="executionStats")) == 0
+
+
+async def test_behind_all_that_a_busy_instance_holds_another_finds_what_is_free(
+    planned: Planned, backing: Backing, commands: Commands
+) -> None:
+    structs = {"content": {"text": "due"}, "prepared": {}, "lateness": None}
+    free = await of(await planned("due"))
+    crowd = [
+        free.model_dump(by_alias=True)
+        | structs
+        | {"_id": PydanticObjectId(), "post_id": PydanticObjectId(), "account_id": PydanticObjectId()}
+        | {"next_at": now() - timedelta(seconds=100)}
+        for _ in range(AT_ONE_LOOK)
+    ]
+    await Publication.engine().insert_many(crowd)
+    held = {"token": "of the busy one", "fence": 1, "lease_until": now() + timedelta(minutes=1), "owner": None}
+    await Lane.engine().insert_many([held | {"_id": each["account_id"]} for each in crowd])
+
+    commands.seen.clear()
+    claim = await claims.take(now() + timedelta(seconds=1), backing, most=AT_ONE_LOOK)
+    commands.listening = False
+
+    looks = [
+        each for each in commands.seen.values() if each.get("aggregate") == "publications" and "$sort" in str(each)
+    ]
+    assert claim is not None
+    assert [lane.account_id for lane in claim.lanes] == [free.account_id]
+    assert [examined(await backing.db.command("explain", each, verbosity="executionStats")) for each in looks] == [0, 0]
 
 
 @pytest.mark.rows("F41")

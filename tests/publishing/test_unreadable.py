@@ -4,23 +4,26 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
+from bson import ObjectId
 
 from social.accounts.documents import Account
 from social.backing import Backing
+from social.errors import Newer
 from social.moments import now
 from social.people.roles import Caller
 from social.posts.documents import Post
 from social.publishing.documents import Publication
 from social.publishing.facts import EPOCH
-from social.publishing.holds import hold, keep_holding, resume
+from social.publishing.holds import Hold, hold, keep_holding, resume
 from social.publishing.lanes import Lane
-from social.publishing.late import pass_by
+from social.publishing.late import TOGETHER, pass_by
 from social.publishing.prepare import prepare_due
+from social.publishing.reconnect import account_lost, all_back
 from social.publishing.send import send_due
 from social.publishing.settle import settle_due
 from social.publishing.states import DEATHS, State
 from social.publishing.tellings import Telling, tell_for_the_dead
-from tests.publishing.conftest import Connect, Planned, of, past
+from tests.publishing.conftest import Connect, Planned, of, past, somebody
 from tests.servers.sandbox import Sandbox
 
 Json = dict[str, Any]
@@ -106,6 +109,20 @@ async def test_others_that_are_too_late_are_given_up(planned: Planned, backing: 
     await pass_by(backing)
 
     assert [(await stored(each))["state"] for each in (newer, other)] == [State.PLANNED, State.HELD]
+
+
+async def test_however_many_are_too_late_others_are_given_up(planned: Planned, backing: Backing) -> None:
+    newer, other = await planned("newer"), await planned("other")
+    await Publication.engine().update_many({}, {"$set": {"deadline": now() - timedelta(minutes=1)}})
+    await _written_by_a_newer_version(newer)
+    one = await stored(newer) | {"deadline": now() - timedelta(hours=1)}
+    many = [one | {"_id": ObjectId(), "post_id": ObjectId()} for _ in range(2 * TOGETHER)]
+    await Publication.engine().insert_many(many)
+
+    await pass_by(backing)
+
+    assert (await of(other)).state is State.HELD
+    assert await Publication.engine().count_documents({"state": State.PLANNED}) == len(many) + 1
 
 
 async def test_others_are_held_and_go_on_when_the_hold_ends(planned: Planned, caller: Caller, backing: Backing) -> None:
@@ -196,6 +213,73 @@ async def test_what_was_not_understood_is_asked_for_again_after_a_while(planned:
 
     assert await _how_many_may_be_prepared(soon) == 0
     assert await _how_many_may_be_prepared(later) == 1
+
+
+async def test_a_hold_that_is_not_understood_goes_on_holding_and_others_are_kept(
+    planned: Planned, connect: Connect, caller: Caller, backing: Backing
+) -> None:
+    newer = (await hold(caller, "platform", backing, platform="mastodon")).hold
+    whole = (await hold(stranger := await somebody("Bert"), "workspace", backing)).hold
+    await Hold.engine().update_one({"_id": newer.id}, {"$set": {"note": ["many", "words"]}})
+    theirs = await connect("bert", of=stranger)
+
+    post = await planned("held", on=(await connect("carla"),), due_at=ahead())
+    await keep_holding(backing)
+
+    assert (await of(post)).state is State.HELD
+    assert [each["holds"] async for each in Lane.engine().find({"_id": theirs.id})] == [[whole.id]]
+    with pytest.raises(Newer):
+        await resume(caller, str(newer.id), backing)
+    assert await Hold.engine().count_documents({"_id": newer.id}) == 1
+
+
+async def test_a_hold_of_a_kind_that_is_not_known_holds_what_it_has_held(
+    planned: Planned, account: Account, caller: Caller, backing: Backing
+) -> None:
+    before = await planned("held", due_at=ahead())
+    made = (await hold(caller, "account", backing, account_id=str(account.id))).hold
+    await Hold.engine().update_one({"_id": made.id}, {"$set": {"scope": "campaign"}})
+
+    after = await planned("planned under it", due_at=ahead())
+    await keep_holding(backing)
+
+    assert [(await of(post)).state for post in (before, after)] == [State.HELD] * 2
+
+
+async def test_others_whose_account_came_back_go_on(
+    planned: Planned, account: Account, connect: Connect, backing: Backing
+) -> None:
+    other = await connect("bert")
+    post = await planned("other", on=(other,), due_at=ahead())
+    await account_lost(other, backing)
+    await Account.get_pymongo_collection().update_one({"_id": account.id}, {"$set": {"way": "by carrier pigeon"}})
+
+    await all_back(backing)
+
+    assert (await of(post)).state is State.PLANNED
+
+
+async def test_others_profiles_are_read(account: Account, connect: Connect, backing: Backing) -> None:
+    other = await connect("bert")
+    await Account.get_pymongo_collection().update_many({}, {"$set": {"limits_read_at": EPOCH}})
+    await Account.get_pymongo_collection().update_one({"_id": account.id}, {"$set": {"way": "by carrier pigeon"}})
+
+    stale = await Account.take_stale(now() - timedelta(hours=1))
+
+    assert stale is not None
+    assert stale.id == other.id
+
+
+async def test_what_was_made_for_it_is_kept(planned: Planned, backing: Backing) -> None:
+    post = await planned("newer", due_at=ahead())
+    file = {"media_id": "m", "rendition": "made for it"}
+    await Publication.engine().update_one(
+        {}, {"$set": {"content.media": [file], "content.thread": [{"media": [file]}]}}
+    )
+    await _written_by_a_newer_version(post)
+
+    assert await Publication.renditions_shown(["made for it"], since=now()) == {"made for it"}
+    assert await Publication.needed(post.workspace_id, ["made for it"]) == {"made for it"}
 
 
 async def _how_many_may_be_prepared(at: datetime) -> int:

@@ -4,7 +4,7 @@ import type { Wrong } from "./types";
 
 export type Kind =
   | "invalid" | "sign-in-needed" | "forbidden" | "not-found" | "conflict" | "too-large"
-  | "unsupported-type" | "too-many" | "unavailable" | "internal";
+  | "unsupported-type" | "too-many" | "newer" | "unavailable" | "internal";
 
 /** The server refused, in its own words (application/problem+json). `facts` is the whole document. */
 export class Problem extends Error {

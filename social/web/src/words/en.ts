@@ -52,6 +52,7 @@ export const en = {
     forbidden: "Your role in this workspace does not allow that.",
     "not-found": "It is no longer there.",
     conflict: "It was changed in the meantime.",
+    newer: "A newer version of this program wrote it. Update the program to see or change it.",
     "too-many": "Too many tries. Wait a little, then try again.",
     "too-large": "That is too large.",
     "unsupported-type": "That kind of file is not taken.",
