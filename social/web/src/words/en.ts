@@ -540,6 +540,7 @@ export const en = {
     confirmedThere: "Good. It counts as online.",
     reconnect: "Connect again",
     duplicate: "Duplicate",
+    whole: "Actions for all accounts",
     remove: "Delete",
     accountGone: "an account that is gone",
     live: (handle: string, state: string) => `${handle}: ${state}`,
