@@ -459,6 +459,7 @@ export const en = {
     resume: "End the hold",
     resumeTitle: "End this hold?",
     resumeText: "When it ends, what lies ahead goes out as planned. What has passed meanwhile is not sent by itself: it then needs your attention, to be sent or cancelled.",
+    keeps: "A hold keeps this back: nothing of it goes out until the hold is ended.",
     passed: "Its time has passed. When the hold is ended, you are asked whether to send it then or to cancel it.",
     ended: (planned: number, late: number) =>
       `Going on: ${planned} planned as before.` + (late ? ` ${late.toLocaleString("en")} passed meanwhile and ${late === 1 ? "needs" : "need"} your attention.` : ""),
