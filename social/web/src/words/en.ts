@@ -197,7 +197,7 @@ export const en = {
     chooseAccount: "Choose at least one account.",
     accountDisconnected: "disconnected",
     pictures: "Pictures",
-    addPictures: "Add pictures or videos",
+    addPictures: "Add media",
     dropHere: "Drop the files here",
     fromLibrary: "From the library",
     pickTitle: "Add from the library",
