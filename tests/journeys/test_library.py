@@ -142,11 +142,12 @@ async def needed_by_a_draft(page: Page) -> None:
     """What a post needs says so and stays."""
     await page.get_by_role("button", name="Open moving.gif").click()
     await page.get_by_role("link", name="Write a post with it").click()
-    await page.get_by_test_id("compose-text").fill("It moves")
+    await page.get_by_test_id("compose-text").fill("It moves, and there is much to be said of it. " * 9)
     await page.wait_for_url(re.compile(r"/compose/[0-9a-f]{24}"))
     await page.get_by_test_id("nav-media").first.click()
     await page.get_by_role("button", name="Open moving.gif").click()
     await expect(page.get_by_test_id("media-uses")).to_contain_text("It moves")
+    assert await page.locator("[data-testid=media-look] .body").evaluate("body => body.scrollWidth <= body.clientWidth")
     await page.get_by_test_id("media-delete").click()
     await expect(page.get_by_test_id("media-look")).to_contain_text("not online yet")
     await page.keyboard.press("Escape")
