@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 import pytest
 from playwright.async_api import Browser, Page, expect
 
-from tests.journeys.steps import BERLIN, sign_in
+from tests.journeys.steps import BERLIN, it_fits, sign_in
 from tests.servers.browser import window
 from tests.servers.product import Person, Product
 from tests.servers.sandbox import Sandbox
@@ -23,6 +23,9 @@ async def test_a_list_is_found_again(product: Product, owner: Person, sandbox: S
         await page.reload()
         await chosen(page, "drafts")
         await page.get_by_test_id("draft-row").get_by_text("A draft").click()
+        await page.get_by_test_id("compose-text").fill(f"A draft https://example.org/{'long' * 40}")
+        await expect(page.get_by_test_id("preview-text")).to_contain_text("example.org")
+        await it_fits(page)
         await no_time_that_has_passed(page)
         await page.go_back()
         await chosen(page, "drafts")
