@@ -196,7 +196,8 @@ def _words(window: Window, one: Sendable, backing: Backing) -> str:
     quota = next(quota for quota, its in declared if its.key == window.key)
     whom = {"account": "this account", "app": "this installation", "server": "this installation"}[quota.per]
     title = PLATFORMS[one.platform].title
-    return f"{title} allows {whom} {window.most:,} posts in {quota.name}. This goes out when the next one may."
+    posts = "post" if window.most == 1 else "posts"
+    return f"{title} allows {whom} {window.most:,} {posts} in {quota.name}. This goes out when the next one may."
 
 
 def _breaker(one: Sendable) -> str:

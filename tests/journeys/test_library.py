@@ -15,6 +15,7 @@ from tests.servers.browser import look
 from tests.servers.product import Product
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
+MOVING = "moving_" * 9 + ".gif"
 
 
 @pytest.fixture
@@ -29,7 +30,7 @@ def some_files(folder: Path) -> list[Path]:
         "bread.jpg": jpeg(1600, 1200),
         "bread-again.jpg": jpeg(1600, 1200),
         "corners.png": awkward.png(),
-        "moving.gif": awkward.moving_gif(),
+        MOVING: awkward.moving_gif(),
         "film.mp4": films.of_size(12_000_000),
     }
     for name, content in contents.items():
@@ -140,13 +141,16 @@ async def delete_and_take_back(page: Page) -> None:
 
 async def needed_by_a_draft(page: Page) -> None:
     """What a post needs says so and stays."""
-    await page.get_by_role("button", name="Open moving.gif").click()
+    await page.get_by_role("button", name=f"Open {MOVING}").click()
     await page.get_by_role("link", name="Write a post with it").click()
-    await page.get_by_test_id("compose-text").fill("It moves")
+    await page.get_by_test_id("compose-text").fill("It moves, and there is much to be said of it. " * 9)
     await page.wait_for_url(re.compile(r"/compose/[0-9a-f]{24}"))
     await page.get_by_test_id("nav-media").first.click()
-    await page.get_by_role("button", name="Open moving.gif").click()
+    await page.get_by_role("button", name=f"Open {MOVING}").click()
     await expect(page.get_by_test_id("media-uses")).to_contain_text("It moves")
+    for part in ("", " .body"):  # of the dialog; its title is the name
+        inside = page.locator(f"[data-testid=media-look]{part}")
+        assert await inside.evaluate("box => box.scrollWidth <= box.clientWidth"), part
     await page.get_by_test_id("media-delete").click()
     await expect(page.get_by_test_id("media-look")).to_contain_text("not online yet")
     await page.keyboard.press("Escape")

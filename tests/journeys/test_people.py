@@ -1,7 +1,7 @@
 """People in the browser: an app password, whose account it is, an invitation accepted, and signing out elsewhere."""
 
 import pytest
-from playwright.async_api import Browser, expect
+from playwright.async_api import Browser, Page, expect
 
 from tests.journeys.conftest import Device
 from tests.journeys.steps import sign_in
@@ -50,7 +50,20 @@ async def by_app_password(browser: Browser, url: str, sandbox: Sandbox, device: 
         await page.get_by_test_id("connect-confirm").click()
         await expect(page.get_by_test_id("account-row")).to_have_count(1)
         await look(page, f"account-{device.name}")
+        await connected_again(page)
         assert [said for said in complaints if "422" not in said] == []  # the wrong password is an answer
+
+
+async def connected_again(page: Page) -> None:
+    """What is known already is not asked."""
+    await page.get_by_test_id("account-menu").click()
+    await page.get_by_test_id("account-disconnect").click()
+    await page.get_by_test_id("disconnect-yes").click()
+    await page.get_by_test_id("account-reconnect").click()
+    dialog = page.get_by_test_id("connect-dialog")
+    await expect(dialog.get_by_role("heading", name="Connect bakery.test again")).to_be_visible()
+    await expect(dialog.get_by_test_id("connect-platform-bluesky")).to_have_count(0)
+    await page.keyboard.press("Escape")
 
 
 async def invited(browser: Browser, url: str, device: Device) -> str:

@@ -61,6 +61,10 @@ async def test_a_person_s_figure_is_kept_to_and_the_platform_s_comes_back_withou
     (refusal,) = (await gate.admit([of(fewer, "q")], fresh)).values()
     assert isinstance(refusal, QuotaSpent)
     assert "allows this account 3 posts in 5 minutes" in refusal.sentence
+    one = await allow(caller, fewer, {"5 minutes": 1}, fresh)
+    (refusal,) = (await gate.admit([of(one, "r")], fresh)).values()
+    assert isinstance(refusal, QuotaSpent)
+    assert "allows this account 1 post in 5 minutes" in refusal.sentence
     assert await admitted(await allow(caller, fewer, {}, fresh), fresh, 320) == 297
 
 

@@ -1,4 +1,4 @@
-/** What a person does about one publication. */
+/** What a person does about one publication, or about the whole post that it is of. */
 
 import { now } from "../clock/now.svelte";
 import { sayWhen, toMs } from "../clock/saying";
@@ -8,7 +8,7 @@ import { sayError } from "../look/errors";
 import type { Choice } from "../look/choice";
 import { session } from "../people/session.svelte";
 import { posts, publications as calls } from "../wire/calls";
-import type { PublicationOut, WhenIn } from "../wire/types";
+import type { PostOut, PublicationOut, WhenIn } from "../wire/types";
 import { w } from "../words";
 import { publications } from "./publications.svelte";
 import { isLate, isPartly, type Action } from "./states";
@@ -23,6 +23,8 @@ export class Actions {
     readonly keep: (id: string) => void,
     /** It is no more: whoever shows it alone shows nothing then. */
     readonly gone: () => void = () => {},
+    /** What is moved or cancelled is the post, on all its accounts. */
+    readonly whole = false,
   ) {}
 
   /** `details`: whether the details are among them, which they lead to. */
@@ -75,8 +77,9 @@ export class Actions {
   async move(when: WhenIn, before = this.of()): Promise<void> {
     const { id, post_id } = before;
     const post = await posts.read(post_id);
-    const moved = post.publications.length > 1 ? await calls.move(id, when) : (await posts.plan(post_id, post.revision, { ...when, lateness: post.plan?.lateness ?? null })).publications[0]!;
-    this.#took(moved);
+    const all = this.#isAlone(post) ? (await posts.plan(post_id, post.revision, { ...when, lateness: post.plan?.lateness ?? null })).publications : [await calls.move(id, when)];
+    for (const each of all) this.#took(each);
+    const moved = all[0]!;
     const said = sayWhen(moved.due_at, session.zone, now());
     if (before.state === "cancelled") toasts.say(w.plan.planned(said));
     else toasts.say(w.plan.moved(said), this.#wayBack(before, (as) => this.move(as, moved)));
@@ -88,7 +91,7 @@ export class Actions {
     const before = this.of();
     const { id, post_id } = before;
     const post = await posts.read(post_id);
-    if (post.publications.length > 1) {
+    if (!this.#isAlone(post)) {
       this.#took(await calls.cancel(id));
       const back = this.#wayBack(before, async (as) => {
         this.#took(await calls.move(id, as));
@@ -136,6 +139,10 @@ export class Actions {
     if (left <= 0) return undefined;
     const act = () => void go({ wall, zone, fold: fold === 1 ? 1 : 0 }).catch((error: unknown) => toasts.say(sayError(error), { kind: "bad" }));
     return { action: { label: w.plan.undo, act }, until: left };
+  }
+
+  #isAlone({ publications }: PostOut): boolean {
+    return this.whole || publications.length === 1;
   }
 
   #took(news: PublicationOut): void {

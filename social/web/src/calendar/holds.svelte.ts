@@ -2,7 +2,7 @@
 
 import { holds as calls } from "../wire/calls";
 import { line } from "../wire/live.svelte";
-import type { HoldIn, HoldOut } from "../wire/types";
+import type { AccountOut, HoldIn, HoldOut } from "../wire/types";
 import { publications } from "./publications.svelte";
 
 class Holds {
@@ -15,6 +15,11 @@ class Holds {
       },
       missed: () => void this.read(),
     });
+  }
+
+  /** Whether what goes out on this account is kept back. */
+  keeps({ id, platform }: AccountOut): boolean {
+    return this.all.some((hold) => hold.scope === "workspace" || hold.platform === platform || hold.account_id === id);
   }
 
   /** If it cannot be read now, the line is about to break, and it is read again after it. */

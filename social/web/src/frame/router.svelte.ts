@@ -1,6 +1,7 @@
 /** Where we are: the address bar is the state. Links are plain <a href>; `follow` turns clicks on them into moves. */
 
 import { tick } from "svelte";
+import { toPage } from "../look/focus";
 import { w } from "../words";
 import { routeOf } from "./routes";
 
@@ -27,12 +28,15 @@ class Router {
   go(address: string): void {
     if (!this.#leave()) return;
     const from = location.pathname;
+    const pressed = document.activeElement;
     history.pushState(null, "", address);
     this.#arrive();
     if (location.pathname === from) return; // something over the same page
     window.scrollTo(0, 0);
     // Whoever reads with their ears or walks by keys starts at the new page, not where the link was.
-    void tick().then(() => document.activeElement === document.body && document.getElementById("content")?.focus({ preventScroll: true }));
+    void tick().then(() => {
+      if (document.activeElement === document.body || document.activeElement === pressed) toPage();
+    });
   }
 
   /** The same page under another address: nothing to go back to. */
