@@ -15,7 +15,7 @@ from social.accounts import connect, doctor, link, profile
 from social.accounts.apps import redirect_address
 from social.accounts.documents import Account, AccountState, Reason
 from social.api.callers import needs
-from social.api.pages import Page, after_id, page
+from social.api.pages import Limit, Page, after_id, page
 from social.backing import Backing
 from social.errors import NotFound, OperatorNeeded
 from social.moments import now
@@ -249,7 +249,7 @@ class AccountController(Controller):
         self,
         caller: NamedDependency[Caller],
         cursor: FromQuery[str | None] = None,
-        limit: FromQuery[Annotated[int, Meta(ge=1, le=100)]] = 50,
+        limit: Limit = 50,
     ) -> Page[AccountOut]:
         """In the order they were first connected, disconnected ones too."""
         found = await Account.page(caller, after=after_id(cursor), limit=limit + 1)

@@ -9,12 +9,12 @@ from beanie import PydanticObjectId
 from litestar import Controller, Request, delete, get, patch, post
 from litestar.datastructures import State
 from litestar.di import NamedDependency, Provide
-from litestar.params import FromPath, FromQuery, JSONBody
+from litestar.params import FromPath, FromQuery, JSONBody, QueryParameter
 from msgspec import UNSET, Meta, UnsetType
 
 from social.api.arriving import RawPicture, announced, arriving
 from social.api.callers import needs
-from social.api.pages import Page, after_id, page
+from social.api.pages import Limit, Page, after_id, aware, page
 from social.backing import Backing
 from social.errors import Conflict, Forbidden
 from social.media.arriving import NAME_MOST, tidy
@@ -166,17 +166,18 @@ class MediaController(Controller):
         self,
         caller: NamedDependency[Caller],
         backing: NamedDependency[Backing],
-        text: FromQuery[Annotated[str, Meta(max_length=200)]] = "",
+        text: Annotated[str, QueryParameter(max_length=200)] = "",
         kind: FromQuery[MediaKind | None] = None,
-        tag: FromQuery[Annotated[str, Meta(max_length=40)] | None] = None,
-        since: FromQuery[Annotated[datetime, Meta(tz=True)] | None] = None,
-        until: FromQuery[Annotated[datetime, Meta(tz=True)] | None] = None,
+        tag: Annotated[str | None, QueryParameter(max_length=40)] = None,
+        since: FromQuery[datetime | None] = None,
+        until: FromQuery[datetime | None] = None,
         copied: FromQuery[bool] = False,
         cursor: FromQuery[str | None] = None,
-        limit: FromQuery[Annotated[int, Meta(ge=1, le=100)]] = 50,
+        limit: Limit = 50,
     ) -> Page[FileOut]:
         """The newest first. `text`: beginnings of words in name, description and tags; `since` and `until`: when it was
         uploaded; `copied`: only those whose very content is there more than once."""
+        aware(since=since, until=until)
         wanted = Wanted(
             text=text,
             kind=kind,

@@ -8,10 +8,11 @@ import base64
 import re
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Generic, TypeVar
+from typing import Annotated, Generic, TypeVar
 
 import msgspec
 from beanie import PydanticObjectId
+from litestar.params import QueryParameter
 
 from social.errors import Invalid, Wrong
 
@@ -23,6 +24,9 @@ EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MILLISECOND = timedelta(milliseconds=1)
 FORM = re.compile(r"(?:(-?[0-9]{1,14})\.)?([0-9a-f]{24})", re.ASCII)
 LONGEST = 100
+
+# How many of a list one page shows. Said by Litestar's own word: a msgspec Meta inside FromQuery is dropped unseen.
+Limit = Annotated[int, QueryParameter(ge=1, le=100)]
 
 
 class Page(msgspec.Struct, Generic[T]):
@@ -46,6 +50,14 @@ def after_id(cursor: str | None) -> PydanticObjectId | None:
 def after_due(cursor: str | None) -> tuple[datetime, PydanticObjectId] | None:
     """The instant and id that a list ordered by them continues after. Invalid for a cursor that is none of ours."""
     return None if cursor is None else _read(cursor, with_instant=True)
+
+
+def aware(**moments: datetime | None) -> None:
+    """Invalid, naming each of the parameters that has no offset: such a time could mean anything."""
+    naive = [name for name, moment in moments.items() if moment is not None and moment.tzinfo is None]
+    if naive:
+        wrong = [Wrong(f"/{name}", "Add an offset or Z.", "naive") for name in naive]
+        raise Invalid("A time without an offset could mean anything.", wrong)
 
 
 def _cursor(key: Key) -> str:

@@ -14,7 +14,7 @@ from msgspec import UNSET, Meta, UnsetType
 
 from social.api.callers import needs
 from social.api.media import PostState
-from social.api.pages import Page, after_id, page
+from social.api.pages import Limit, Page, after_id, page
 from social.api.publications import WhenIn, thumbnails
 from social.backing import Backing
 from social.errors import Conflict
@@ -198,7 +198,7 @@ class PostController(Controller):
         backing: NamedDependency[Backing],
         drafts: FromQuery[bool | None] = None,
         cursor: FromQuery[str | None] = None,
-        limit: FromQuery[Annotated[int, Meta(ge=1, le=100)]] = 50,
+        limit: Limit = 50,
     ) -> Page[PostOut]:
         """Drafts only, planned and sent ones only (`drafts=false`), or all."""
         found = await Post.page(caller, draft=drafts, before=after_id(cursor), limit=limit + 1)

@@ -14,7 +14,7 @@ from litestar.status_codes import HTTP_200_OK, HTTP_202_ACCEPTED
 from msgspec import Meta
 
 from social.api.callers import needs
-from social.api.pages import Page, after_due, page
+from social.api.pages import Limit, Page, after_due, aware, page
 from social.backing import Backing
 from social.errors import Invalid, Wrong
 from social.media.documents import Media
@@ -119,15 +119,11 @@ class PublicationController(Controller):
         on_hold: FromQuery[bool | None] = None,
         newest_first: FromQuery[bool] = False,
         cursor: FromQuery[str | None] = None,
-        limit: FromQuery[Annotated[int, Meta(ge=1, le=100)]] = 50,
+        limit: Limit = 50,
     ) -> Page[PublicationOut]:
         """Due at `since` or later and before `until`, in one of the states; earliest first unless asked otherwise.
         `on_hold`: of what is held only what a hold keeps back, or only the rest."""
-        for name, moment in (("since", since), ("until", until)):
-            if moment is not None and moment.tzinfo is None:
-                raise Invalid(
-                    "A time without an offset could mean anything.", [Wrong(f"/{name}", "Add an offset or Z.", "naive")]
-                )
+        aware(since=since, until=until)
         found = await Publication.page(
             caller,
             states=states,

@@ -151,7 +151,7 @@ class Rendition(ToMake):
         """Those of all workspaces that nobody has wanted since `before`, at most `most` at once. Whether what was
         planned then is out, is not looked at."""
         some = []
-        async for each in cls.find({"wanted_at": {"$lt": before}}):
+        async for each in cls.listed({"wanted_at": {"$lt": before}}):
             some.append(each)
             if len(some) == most:
                 yield some

@@ -103,14 +103,14 @@ class Upload(OfWorkspace):
     @classmethod
     async def expired(cls, at: datetime, *, most: int) -> list["Upload"]:
         """Those of all workspaces that nobody has gone on with for long."""
-        return await cls.find({"expires_at": {"$lte": at}}).limit(most).to_list()
+        return await cls.listed({"expires_at": {"$lte": at}}).limit(most).to_list()
 
     @classmethod
     async def left_off(cls, at: datetime, *, most: int) -> list["Upload"]:
         """Those of all workspaces that are fetched from an address, and that nobody is at."""
         waiting = {"source": {"$type": "string"}, "problem": None}
         free = {"$or": [{"finisher": None}, {"finisher.until": {"$lte": at}}]}
-        return await cls.find(waiting, free).limit(most).to_list()
+        return await cls.listed(waiting, free).limit(most).to_list()
 
     async def fetched(self, token: str, **found: Any) -> bool:
         """Notes what has been found out while it is fetched, and goes on with it; False if it was given up, or another

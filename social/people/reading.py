@@ -55,6 +55,15 @@ class Listed(Many[Found]):
                 return [cast(Found, document) for _, document in found if document is not None]
             self.find({"_id": {"$nin": left}})  # others have room in its place
 
+    async def __anext__(self) -> Found:
+        """The next one that can be read. A limit is one of all that are there, here."""
+        if self.cursor is None:
+            self.cursor = await self.get_cursor()
+        assert self.cursor is not None
+        while (document := readable(self.document_model, await self.cursor.__anext__())) is None:
+            pass
+        return cast(Found, document)
+
 
 def readable(model: Any, found: Json) -> Any:
     """The document of type `model` that is stored as `found`, or None if this version cannot read it."""

@@ -12,7 +12,8 @@ from social.platforms.contract import Limits
 from social.platforms.weighted import weight
 
 _LABEL = r"(?:xn--[a-z0-9-]+|[\p{L}\p{N}\p{M}](?:[\p{L}\p{N}\p{M}_-]*[\p{L}\p{N}\p{M}])?)"
-_HOST = rf"(?:{_LABEL}\.)+(?:xn--[a-z0-9-]+|[\p{{L}}\p{{M}}]{{2,}})"
+# No name has more labels; without an end, to look for one in 100,000 of them took a second.
+_HOST = rf"(?:{_LABEL}\.){{1,126}}(?:xn--[a-z0-9-]+|[\p{{L}}\p{{M}}]{{2,}})"
 _INNER = r"[^\s<>()?]"
 _BRACKETS = rf"\((?:{_INNER}|\({_INNER}*+\))*+\)"
 _PATH_END = r"[^\s<>()?!*\"'「」;:=,.$%\[\]~&|@]"

@@ -13,6 +13,7 @@ GRAPHEME = regex.compile(r"(?=\X)")
 # A better place to cut is taken although it lies earlier, as long as this share of what would fit is used.
 PLACES = ((PARAGRAPH, 0.3), (SENTENCE, 0.3))
 MOST = 1_000  # parts
+NEAR = 256  # characters that are looked at first, and besides: an address counts more until its host is complete
 
 
 def split(text: str, fits: Fits, *, numbered: bool = False) -> list[str]:
@@ -26,19 +27,20 @@ def split(text: str, fits: Fits, *, numbered: bool = False) -> list[str]:
         return [whole] if whole else []
     if not numbered:
         return list(_parts(whole, fits))
-    for digits in range(1, 4):
+    digits, parts = 0, [whole]
+    while (needed := len(str(len(parts)))) > digits:
+        digits = needed
         widest = f" {'9' * digits}/{'9' * digits}"
         parts = list(_parts(whole, lambda part, end=widest: fits(part + end)))  # type: ignore[misc]
-        if len(str(len(parts))) <= digits:
-            break
     return [f"{part} {number}/{len(parts)}" for number, part in enumerate(parts, 1)]
 
 
 def _parts(rest: str, fits: Fits) -> Iterator[str]:
     for _ in range(MOST - 1):
-        if not rest or fits(rest):
+        near = _near(rest, fits)
+        if not near or (near == rest and fits(rest)):
             break
-        end = _end(rest, fits)
+        end = _end(near, fits)
         if end:
             yield rest[:end].rstrip()
         rest = rest[end or _first_grapheme(rest) :].lstrip()
@@ -46,12 +48,21 @@ def _parts(rest: str, fits: Fits) -> Iterator[str]:
         yield rest
 
 
+def _near(text: str, fits: Fits) -> str:
+    """The beginning of `text` in which its first part ends, so that no more of a long one is looked at: counting all of
+    100,000 characters for every part took a minute, and everybody waited."""
+    size = NEAR
+    while size < len(text) and fits(text[:size]):
+        size *= 2
+    return text[: size + NEAR]
+
+
 def _end(text: str, fits: Fits) -> int:
     """Where the first part of `text` ends best."""
     furthest = _furthest(_cuts(WORD, text), text, fits) or _furthest(_cuts(GRAPHEME, text), text, fits)
     for place, share in PLACES:
-        end = _furthest([cut for cut in _cuts(place, text) if cut <= furthest], text, fits)
-        if end and end >= share * furthest:
+        end = max((cut for cut in _cuts(place, text) if cut <= furthest), default=0)  # it fits, for it is shorter
+        if end and end >= share * furthest and fits(text[:end].rstrip()):
             return end
     return furthest
 
@@ -73,5 +84,4 @@ def _furthest(cuts: list[int], text: str, fits: Fits) -> int:
 
 
 def _first_grapheme(text: str) -> int:
-    cuts = _cuts(GRAPHEME, text)
-    return cuts[0] if cuts else len(text)
+    return next((found.start() for found in GRAPHEME.finditer(text) if found.start()), len(text))

@@ -10,6 +10,7 @@ from hypothesis import strategies as some
 
 from social.api.pages import after_due, after_id, page
 from social.errors import Invalid
+from tests.servers.product import Person
 
 MOMENTS = some.datetimes(datetime(1900, 1, 1), datetime(2300, 1, 1), timezones=some.just(UTC)).map(  # noqa: DTZ001
     lambda at: at.replace(microsecond=at.microsecond // 1000 * 1000)
@@ -56,3 +57,29 @@ def test_an_instant_no_calendar_has_is_refused() -> None:
     for said in (f"{'9' * 15}.{'0' * 24}", f"-{'9' * 14}.{'0' * 24}"):
         with pytest.raises(Invalid):
             after_due(base64.urlsafe_b64encode(said.encode()).decode())
+
+
+@pytest.mark.parametrize("path", ["/accounts", "/media", "/posts", "/publications"])
+async def test_a_page_has_one_to_a_hundred(path: str, person: Person) -> None:
+    for limit in ("-1", "0", "101", "1000000", "-1e0", "many"):
+        problem = await person.ask("GET", path, expect=422, params={"limit": limit})
+        assert [each["pointer"] for each in problem["errors"]] == ["/limit"]
+    for limit in ("1", "100"):
+        assert (await person.ask("GET", path, params={"limit": limit}))["items"] == []
+
+
+@pytest.mark.parametrize(
+    ("path", "params"),
+    [
+        ("/media", {"since": "2026-11-30T09:00:00"}),
+        ("/media", {"until": "2026-11-30T09:00:00"}),
+        ("/publications", {"since": "2026-11-30T09:00:00"}),
+        ("/media", {"text": "x" * 201}),
+        ("/media", {"tag": "x" * 41}),
+    ],
+    ids=str,
+)
+async def test_what_nobody_could_mean_is_refused_by_its_name(path: str, params: dict[str, str], person: Person) -> None:
+    problem = await person.ask("GET", path, expect=422, params=params)
+
+    assert [each["pointer"] for each in problem["errors"]] == [f"/{name}" for name in params]

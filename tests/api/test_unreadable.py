@@ -8,6 +8,7 @@ import pytest
 from beanie import PydanticObjectId
 
 from social.backing import Backing
+from social.media.uploads import Upload
 from social.moments import now
 from social.publishing.originals import drop_in
 from tests.api.test_media import workspace_of
@@ -49,7 +50,8 @@ async def newer(backing: Backing, collection: str, id: str, update: Json) -> Jso
 
 async def paged(person: Person, path: str) -> list[str]:
     """The ids of a whole list, read one by one."""
-    seen, cursor = list[str](), {}
+    seen: list[str] = []
+    cursor: dict[str, str] = {}
     while True:
         part = await person.ask("GET", path, params={"limit": "1", **cursor})
         seen += [each["id"] for each in part["items"]]
@@ -288,3 +290,18 @@ async def test_however_many_there_are_the_pages_are_whole(
     assert [each["id"] for each in first["items"]] == [posts[7], posts[1]]
     assert [each["id"] for each in last["items"]] == [posts[0]]
     assert last["next"] is None
+
+
+async def test_other_uploads_are_listed_and_end_at_their_time(person: Person, backing: Backing) -> None:
+    begun = {"name": "film.mp4", "bytes": 9_000_000}
+    ids = [(await person.ask("POST", "/uploads", json=begun))["id"] for _ in range(3)]
+    await backing.db["uploads"].update_many({}, {"$set": {"expires_at": now()}})
+    stored = await newer(backing, "uploads", ids[1], {"$set": {"bytes": "many"}})
+
+    listed = await person.ask("GET", "/uploads")
+    expired = await Upload.expired(now() + timedelta(seconds=1), most=2)
+
+    assert [each["id"] for each in listed] == [ids[2], ids[0]]
+    assert {str(each.id) for each in expired} == {ids[0], ids[2]}
+    await refused(person, [("GET", f"/uploads/{ids[1]}", None), ("DELETE", f"/uploads/{ids[1]}", None)])
+    assert await still(backing, "uploads", stored)

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from social.platforms.contract import Limits
-from social.platforms.limits import length
+from social.platforms.limits import MENTION, URL, length
 
 MASTODON = Limits(
     text=500,
@@ -136,3 +136,9 @@ def test_counting_takes_no_time_on_hostile_text(piece: str) -> None:
     length(piece * (20_000 // len(piece)), MASTODON)
     length("https://a.de/" + piece * (20_000 // len(piece)), MASTODON)
     assert time.monotonic() - began < 2
+
+
+@pytest.mark.parametrize("text", ["http://" + "a." * 200_000, "http://a.bc/" + "(" * 400_000, "@a" * 200_000])
+def test_no_text_takes_long_to_look_through(text: str) -> None:
+    URL.sub("", text, timeout=5)  # the first took ten seconds, four times as long for twice its length
+    MENTION.sub("", text, timeout=5)

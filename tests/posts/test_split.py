@@ -51,6 +51,26 @@ def test_an_address_stays_whole() -> None:
     assert parts == ["look at", "https://example.org/a/long/path", "right now"]
 
 
+def test_of_a_long_text_no_more_is_counted_for_a_part_than_is_near_it() -> None:
+    counted = 0
+
+    def fits(text: str) -> bool:
+        nonlocal counted
+        counted += len(text)
+        return len(text) <= 500
+
+    parts = split("word " * 20_000, fits, numbered=True)
+
+    assert len(parts) == 205
+    assert counted < 50 * 100_000  # all of it for every part, and more than once, was 2,000 times
+
+
+def test_what_is_long_to_us_and_short_to_a_platform_stays_whole() -> None:
+    address = f"https://example.org/{'x' * 5_000}"
+    parts = split(f"look {address} there", lambda text: len(re.sub(r"https://\S+", "x" * 23, text)) <= 30)
+    assert parts == [f"look {address}", "there"]
+
+
 def test_numbers_are_counted_in() -> None:
     parts = split("word " * 60, at_most(20), numbered=True)
     assert len(parts) > 9
