@@ -55,11 +55,15 @@ async def test_two_looks_at_once_never_take_one_post_for_two_of_the_same_words(
     their_keys_are_dead = {"first_sent_at": now() - timedelta(hours=2)}
     await Publication.engine().update_many({}, {"$set": doubt | their_keys_are_dead})
     both_have_looked, find = asyncio.Barrier(2), PLATFORMS["mastodon"].find
+    first_questions = iter(posts)
 
     async def found(call: Call, sought: Sought) -> Receipt | None:
-        there = await find(call, sought)
-        await both_have_looked.wait()
-        return there
+        is_first = next(first_questions, None) is not None  # who comes too late to note what it found asks once more
+        try:
+            return await find(call, sought)
+        finally:
+            if is_first:
+                await both_have_looked.wait()
 
     async def look(post: Post) -> None:  # as an instance that took it in the same moment as another one the other
         work = taken(backing)
@@ -74,7 +78,7 @@ async def test_two_looks_at_once_never_take_one_post_for_two_of_the_same_words(
     await settle_due(backing)
 
     left = [await of(post) for post in posts]
-    assert len(once) == 1
+    assert len(set(once)) == len(once) >= 1
     assert [each.state for each in left] == [State.ONLINE] * 2
     assert {receipt.id for each in left for receipt in each.receipts} == {each["id"] for each in sandbox.statuses()}
 
