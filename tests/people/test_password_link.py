@@ -1,8 +1,9 @@
 """`social user password-link`, as whoever runs the server calls it."""
 
+import asyncio
 import os
-import subprocess
 import sys
+from asyncio.subprocess import PIPE
 from pathlib import Path
 
 from social.backing import Backing
@@ -17,14 +18,16 @@ OURS = "https://social.example.org"
 AWAY = "mongodb://127.0.0.1:1/?directConnection=true&serverSelectionTimeoutMS=200"
 
 
-def password_link(email: str, data: Path, env: dict[str, str]) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "social", "user", "password-link", email, "--data", str(data)],
+async def password_link(email: str, data: Path, env: dict[str, str]) -> tuple[int | None, str, str]:
+    """The exit code, what was printed, and what was told."""
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "social", "user", "password-link", email, "--data", str(data)),
         env={"PATH": os.defpath} | env,
-        capture_output=True,
-        text=True,
-        check=False,
+        stdout=PIPE,
+        stderr=PIPE,
     )
+    printed, told = await process.communicate()
+    return process.returncode, printed.decode(), told.decode()
 
 
 async def test_the_command_prints_a_link_that_opens_and_refuses_in_one_sentence(
@@ -43,21 +46,20 @@ async def test_the_command_prints_a_link_that_opens_and_refuses_in_one_sentence(
     with SignIn.opened(backing) as signin:
         ada = (await signin.set_up(founder(), TOKEN, HERE, now())).person.user
 
-    made = password_link("ADA@example.org", tmp_path, env)
-    unknown = password_link("eve@example.org", tmp_path, env)
-    nowhere = password_link("ada@example.org", tmp_path, {})
-    away = password_link("ada@example.org", tmp_path, env | {"SOCIAL_MONGO_URL": AWAY})
+    (code, printed, told), *refusals = await asyncio.gather(
+        password_link("ADA@example.org", tmp_path, env),
+        password_link("eve@example.org", tmp_path, env),
+        password_link("ada@example.org", tmp_path, {}),
+        password_link("ada@example.org", tmp_path, env | {"SOCIAL_MONGO_URL": AWAY}),
+    )
 
-    address, _, token = made.stdout.strip().partition("#token=")
-    assert (made.returncode, address, made.stderr) == (0, f"{OURS}/password", "")
+    address, _, token = printed.strip().partition("#token=")
+    assert (code, address, told) == (os.EX_OK, f"{OURS}/password", "")
     opened = await PasswordLink.open(token, now())
     assert opened is not None
     assert opened.id == ada.id
-    for refused, said in (
-        (unknown, "nobody with the e-mail eve@example.org"),
-        (nowhere, "Social is not running on"),
-        (away, "MongoDB does not answer"),
-    ):
-        assert (refused.returncode, refused.stdout, refused.stderr.count("\n")) == (os.EX_UNAVAILABLE, "", 1)
-        assert refused.stderr.startswith("social: ")
-        assert said in refused.stderr
+    reasons = "nobody with the e-mail eve@example.org", "Social is not running on", "MongoDB does not answer"
+    for (code, printed, told), reason in zip(refusals, reasons, strict=True):
+        assert (code, printed, told.count("\n")) == (os.EX_UNAVAILABLE, "", 1)
+        assert told.startswith("social: ")
+        assert reason in told
