@@ -121,6 +121,23 @@ def setup_link(*, data: Data = DATA) -> None:
     print(together.setup_link(Folder(data)) or "Somebody has signed up already, so the link is used up.")
 
 
+@user.command
+def password_link(
+    email: Annotated[str, Parameter(help="The e-mail of whoever forgot their password.")], /, *, data: Data = DATA
+) -> None:
+    """Print a one-time link with which somebody chooses a new password, within an hour."""
+    known = announced(Folder(data), 0) | dict(os.environ)
+    if "SOCIAL_MONGO_URL" not in known:
+        raise together.not_running(Folder(data))
+    from social import app as product  # noqa: PLC0415 - see above
+    from social.errors import Refused  # noqa: PLC0415 - see above
+
+    try:
+        print(asyncio.run(product.password_link(Settings.read(known), email)))
+    except Refused as wrong:
+        raise Unfit(wrong.sentence) from None
+
+
 @bucket.command
 def open_to_browsers(*, data: Data = DATA) -> None:
     """Let pages of SOCIAL_PUBLIC_URL send files straight to the bucket, at SOCIAL_S3_PUBLIC_URL."""

@@ -34,10 +34,13 @@ from social.media.documents import Media
 from social.media.installation import Installation, bucket_is_ours
 from social.media.renditions import Rendition
 from social.media.uploads import Upload
+from social.moments import now
 from social.outbox import relay
 from social.outbox.documents import Relay, Row
+from social.people import new_passwords
 from social.people.documents import Membership, Session, Tries, User, Workspace
 from social.people.invitations import Invitation
+from social.people.password_links import PasswordLink
 from social.people.repeats import Repeat
 from social.people.tickets import Ticket
 from social.platforms import PLATFORMS
@@ -56,9 +59,9 @@ from social.supervised import ready
 log = structlog.get_logger()
 
 DOCUMENTS: tuple[type[Document], ...] = (
-    User, Workspace, Membership, Session, Tries, Ticket, Invitation, Repeat, Account, AppRegistration, Pending,
-    FoundAccount, Installation, Media, Upload, Rendition, Clip, Post, Publication, Attempt, Lane, Hold, Telling,
-    Finding, LateMinute, Count, Alarm, Beat, Round, Row, Relay,
+    User, Workspace, Membership, Session, Tries, Ticket, Invitation, PasswordLink, Repeat, Account, AppRegistration,
+    Pending, FoundAccount, Installation, Media, Upload, Rendition, Clip, Post, Publication, Attempt, Lane, Hold,
+    Telling, Finding, LateMinute, Count, Alarm, Beat, Round, Row, Relay,
 )  # fmt: skip
 BACKLOG = 2048
 GARBAGE = 20_000  # objects more than before, after which those that refer to each other are looked for
@@ -85,6 +88,16 @@ async def openapi() -> dict[str, Any]:
     )
     async with opened(nowhere) as backing:
         return application(backing).openapi_schema.to_schema()
+
+
+async def password_link(settings: Settings, email: str) -> str:
+    """A link with which whoever has this e-mail chooses another password. NotFound for an unknown one, Unavailable."""
+    async with opened(settings) as backing:
+        try:
+            await bind(backing)
+            return await new_passwords.link(email, backing, now())
+        except PyMongoError:
+            raise Unavailable("MongoDB does not answer. Is Social running?") from None
 
 
 async def serve(settings: Settings, listening: socket.socket | None) -> int:

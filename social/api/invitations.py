@@ -12,7 +12,19 @@ from litestar.status_codes import HTTP_200_OK, HTTP_201_CREATED
 from msgspec import Meta
 
 from social.api.callers import Callers, needs
-from social.api.people import SMALL, AnyRequest, EMail, Name, Password, SignedInOut, Token, shown_me, visitor, welcome
+from social.api.people import (
+    SMALL,
+    AnyRequest,
+    EMail,
+    Name,
+    Password,
+    SignedInOut,
+    Token,
+    Zone,
+    shown_me,
+    visitor,
+    welcome,
+)
 from social.backing import Backing
 from social.errors import Invalid, SignInNeeded, Wrong
 from social.moments import now, rfc3339
@@ -69,7 +81,7 @@ class AcceptanceIn(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     name: Name | None = None
     email: EMail | None = None
     password: Password | None = None
-    zone: Annotated[str, Meta(max_length=64)] | None = None
+    zone: Zone | None = None
 
 
 class InvitationController(Controller):

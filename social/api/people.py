@@ -5,12 +5,12 @@ from typing import Annotated, Any
 
 import msgspec
 from beanie import PydanticObjectId
-from litestar import Controller, Request, Response, delete, get, post
+from litestar import Controller, Request, Response, delete, get, patch, post
 from litestar.datastructures import Cookie, State
 from litestar.di import NamedDependency
 from litestar.params import JSONBody
 from litestar.status_codes import HTTP_201_CREATED, HTTP_204_NO_CONTENT
-from msgspec import Meta
+from msgspec import UNSET, Meta, UnsetType
 
 from social.api.callers import Callers, Nowhere, bearer, signed_in
 from social.api.headers import must_come_from_our_page
@@ -18,6 +18,7 @@ from social.backing import Backing
 from social.errors import SignInNeeded
 from social.moments import now, rfc3339
 from social.outbox.bus import somebody_left
+from social.people import profile
 from social.people.documents import User, Workspace
 from social.people.roles import Role, Somebody
 from social.people.signin import RUN_OUT, Founder, Person, SignedIn, SignIn, Visitor, person
@@ -29,6 +30,7 @@ EMail = Annotated[str, Meta(max_length=254, pattern=r"^\s*[^@\s]+@[^@\s]+\s*$", 
 Name = Annotated[str, Meta(min_length=1, max_length=100)]
 Password = Annotated[str, Meta(max_length=1024)]
 Token = Annotated[str, Meta(max_length=256)]
+Zone = Annotated[str, Meta(max_length=64)]
 
 
 class SetUpIn(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
@@ -39,7 +41,7 @@ class SetUpIn(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     email: EMail
     password: Password
     workspace: Name
-    zone: Annotated[str, Meta(max_length=64)]
+    zone: Zone
 
 
 class SignInIn(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
@@ -62,6 +64,13 @@ class UserOut(msgspec.Struct, kw_only=True):
     name: str
     email: str
     zone: str
+
+
+class ProfileIn(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
+    """What is to be changed about oneself; what is left out stays. `zone` is IANA."""
+
+    name: Name | UnsetType = UNSET
+    zone: Zone | UnsetType = UNSET
 
 
 class WorkspaceOut(msgspec.Struct, kw_only=True):
@@ -165,11 +174,22 @@ class PeopleController(Controller):
         user = await User.get(somebody.user_id)
         if user is None:
             raise SignInNeeded(RUN_OUT)
-        try:
-            workspace_id = (await callers.caller(request)).workspace_id
-        except Nowhere:
-            workspace_id = None
-        return shown_me(await person(user), workspace_id)
+        return await _me(user, request, callers)
+
+    @patch("/me", summary="Change what I say of myself", guards=[signed_in])
+    async def change(
+        self,
+        data: JSONBody[ProfileIn],
+        request: AnyRequest,
+        somebody: NamedDependency[Somebody],
+        callers: NamedDependency[Callers],
+        backing: NamedDependency[Backing],
+    ) -> Me:
+        """The name, the time zone, or both."""
+        name = None if data.name is UNSET else data.name
+        user = await profile.change(somebody, name, None if data.zone is UNSET else data.zone, backing)
+        callers.forget_user(somebody.user_id)
+        return await _me(user, request, callers)
 
 
 def welcome(given: SignedIn, backing: Backing, workspace_id: PydanticObjectId | None = None) -> Response[SignedInOut]:
@@ -192,6 +212,14 @@ def shown_me(person: Person, workspace_id: PydanticObjectId | None) -> Me:
         workspaces=[WorkspaceOut(id=str(place.id), name=place.name, role=place.role) for place in person.places],
         workspace_id=None if workspace_id is None else str(workspace_id),
     )
+
+
+async def _me(user: User, request: AnyRequest, callers: Callers) -> Me:
+    try:
+        workspace_id = (await callers.caller(request)).workspace_id
+    except Nowhere:
+        workspace_id = None
+    return shown_me(await person(user), workspace_id)
 
 
 def _cookie_name(backing: Backing) -> str:

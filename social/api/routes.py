@@ -31,6 +31,7 @@ from social.api.live import LiveController
 from social.api.media import LibraryController, MediaController
 from social.api.members import MemberController
 from social.api.metrics import metrics
+from social.api.passwords import PasswordController
 from social.api.patience import Patience
 from social.api.people import PeopleController
 from social.api.posts import PostController
@@ -49,6 +50,7 @@ LARGEST_JSON = 1_000_000  # bytes; the upload of files has its own
 
 CONTROLLERS: Sequence[ControllerRouterHandler] = (  # everything under /api/v1
     PeopleController,
+    PasswordController,
     SessionController,
     WorkspaceController,
     ReachabilityController,

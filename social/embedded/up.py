@@ -54,13 +54,18 @@ def setup_link(folder: Folder) -> str | None:
     """
     announced = folder.announced()
     if announced is None:
-        raise Unfit(f"Social is not running on {folder.root}: `social up` starts it, or choose its folder with --data.")
+        raise not_running(folder)
     status, body = _got(announced, "/api/v1/setup")
     if status != http.client.OK:
         raise Unfit(f"Social does not answer yet (status {status or 'none'}): try again in a moment.")
     if not msgspec.json.decode(body, type=Setup).needed:
         return None
     return f"{announced['SOCIAL_PUBLIC_URL']}/setup#token={announced['SOCIAL_SETUP_TOKEN']}"
+
+
+def not_running(folder: Folder) -> Unfit:
+    """Why nothing can be asked of the Social on this folder."""
+    return Unfit(f"Social is not running on {folder.root}: `social up` starts it, or choose its folder with --data.")
 
 
 async def _started(folder: Folder, environment: Mapping[str, str], instance: Supervisor, tell: Tell) -> None:

@@ -24,6 +24,7 @@ class User(Document):
     email: str  # as they wrote it
     email_folded: str  # what makes it unique: `folded(email)`
     password_hash: str
+    password_rev: int = 0  # rises with each change of the password, so that a sign-in by the one before is found out
     name: str
     zone: str  # IANA
     created_at: datetime
@@ -43,6 +44,19 @@ class User(Document):
         await self.get_pymongo_collection().update_one(
             {"_id": self.id, "password_hash": self.password_hash}, {"$set": {"password_hash": password_hash}}
         )
+
+    async def new_password(self, password_hash: str, session: AsyncClientSession, *, instead: bool = False) -> bool:
+        """Stores the hash of another password; with `instead` only in place of the one known here, else False."""
+        which = {"_id": self.id} | ({"password_hash": self.password_hash} if instead else {})
+        changed = await self.get_pymongo_collection().update_one(
+            which, {"$set": {"password_hash": password_hash}, "$inc": {"password_rev": 1}}, session=session
+        )
+        return changed.matched_count == 1
+
+    async def has_this_password(self) -> bool:
+        """Whether the password is still the one that is known here."""
+        found = await self.get_pymongo_collection().find_one({"_id": self.id}, {"password_rev": 1})
+        return found is not None and found.get("password_rev", 0) == self.password_rev
 
 
 Originals = Literal["keep", "drop"]
@@ -134,9 +148,9 @@ class Membership(OfWorkspace):
         bson_encoders = BSON_ENCODERS
 
     @classmethod
-    async def of_user(cls, user_id: PydanticObjectId) -> list[Self]:
+    async def of_user(cls, user_id: PydanticObjectId, session: AsyncClientSession | None = None) -> list[Self]:
         """All workspaces a user is in, the first they joined first. At most 200."""
-        found = await cls.listed({"user_id": user_id}).limit(200).to_list()
+        found = await cls.listed({"user_id": user_id}).set_session(session).limit(200).to_list()
         return sorted(found, key=lambda membership: (membership.created_at, str(membership.id)))
 
     @classmethod
@@ -229,9 +243,11 @@ class Session(Document):
         return ended.deleted_count == 1
 
     @classmethod
-    async def end_others(cls, user_id: PydanticObjectId, kept: PydanticObjectId) -> None:
-        """Ends all sessions of this user but one."""
-        await cls.get_pymongo_collection().delete_many({"user_id": user_id, "_id": {"$ne": kept}})
+    async def end_others(
+        cls, user_id: PydanticObjectId, kept: PydanticObjectId | None, session: AsyncClientSession | None = None
+    ) -> None:
+        """Ends all sessions of this user but one, or none."""
+        await cls.get_pymongo_collection().delete_many({"user_id": user_id, "_id": {"$ne": kept}}, session=session)
 
 
 class Tries(Document):

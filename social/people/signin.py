@@ -27,6 +27,7 @@ log = structlog.get_logger()
 GRACE = timedelta(seconds=10)  # in which a refresh whose answer was lost may be repeated
 NOT_RIGHT = "The e-mail or the password is not right."
 RUN_OUT = "Your sign-in has run out. Please sign in again."
+CHANGE_FIRST = "Something needs to be changed first."
 DONE = "The set-up has been done already. Please sign in."
 
 
@@ -124,7 +125,7 @@ class SignIn:
         """The user they are to become, not yet stored. Invalid names all that is wrong with them, after `wrong`."""
         wrong = [*wrong, *_wrongs(newcomer)]
         if wrong:
-            raise Invalid("Something needs to be changed first.", wrong)
+            raise Invalid(CHANGE_FIRST, wrong)
         return User(
             id=PydanticObjectId(),
             email=newcomer.email.strip(),
@@ -150,7 +151,11 @@ class SignIn:
         if self.passwords.outdated(user.password_hash):
             await user.rehash(await self.passwords.hashed(password))
         await tries.forget(tries.SIGN_IN_TO_ACCOUNT, account)
-        return await self.begin(user, visitor, now)
+        given = await self.begin(user, visitor, now)
+        if not await user.has_this_password():  # it was changed while we looked, which ends all sessions but this
+            await self.sign_out_with(given.refresh)
+            raise SignInNeeded(NOT_RIGHT)
+        return given
 
     async def begin(self, user: User, visitor: Visitor, now: datetime) -> SignedIn:
         """A new session of this user. Whoever calls this knows that it is they."""
@@ -236,12 +241,19 @@ async def person(user: User) -> Person:
     return Person(user=user, places=places)
 
 
+def wrong_name(name: str) -> list[Wrong]:
+    """What is wrong with somebody's name."""
+    return [] if name.strip() else [Wrong("/name", "Please fill this in.", "missing")]
+
+
+def wrong_zone(zone: str) -> list[Wrong]:
+    """What is wrong with a time zone."""
+    return [] if zone in _zones() else [Wrong("/zone", "Use an IANA name such as Europe/Berlin.", "zone")]
+
+
 def _wrongs(newcomer: Founder | Newcomer) -> list[Wrong]:
-    wrong = [] if newcomer.name.strip() else [Wrong("/name", "Please fill this in.", "missing")]
-    wrong += weaknesses(newcomer.password, not_like=(newcomer.email, newcomer.name))
-    if newcomer.zone not in _zones():
-        wrong.append(Wrong("/zone", "Use an IANA name such as Europe/Berlin.", "zone"))
-    return wrong
+    weak = weaknesses(newcomer.password, not_like=(newcomer.email, newcomer.name))
+    return [*wrong_name(newcomer.name), *weak, *wrong_zone(newcomer.zone)]
 
 
 @cache

@@ -25,6 +25,7 @@ REFRESH_SESSION = Pace("refresh session", 30, timedelta(seconds=2))
 REFRESH_FROM_ADDRESS = Pace("refresh from address", 300, timedelta(seconds=0.2))
 SET_UP_FROM_ADDRESS = Pace("set up from address", 20, timedelta(seconds=30))
 INVITATION_FROM_ADDRESS = Pace("invitation from address", 30, timedelta(seconds=10))
+PASSWORD_LINK_FROM_ADDRESS = Pace("password link from address", 30, timedelta(seconds=10))
 
 
 async def spend(pace: Pace, who: str) -> None:

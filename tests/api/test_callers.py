@@ -26,6 +26,8 @@ PUBLIC = {
     "DELETE /api/v1/session",
     "POST /api/v1/invitations/readings",
     "POST /api/v1/invitations/acceptances",
+    "POST /api/v1/password-links/readings",
+    "POST /api/v1/password-links/uses",
     "GET /connect/{platform:str}/client.json",
     "GET /connect/{platform:str}",
     "HEAD /connect/{platform:str}",
@@ -86,7 +88,7 @@ async def test_a_route_that_declares_nothing_is_open_to_nobody(backing: Backing)
     assert b"secret" not in answer.body
 
 
-@pytest.mark.parametrize("method", ["OPTIONS", "TRACE", "POST", "PATCH"])
+@pytest.mark.parametrize("method", ["OPTIONS", "TRACE", "POST", "PUT"])
 async def test_other_methods_are_refused(api: Api, method: str) -> None:
     await api.set_up()
 

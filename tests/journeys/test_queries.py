@@ -18,6 +18,7 @@ from social.media.documents import Media
 from social.media.keys import new_key
 from social.media.sweep import files_of_nothing
 from social.moments import now
+from social.people import new_passwords
 from social.publishing import leftovers, originals
 from social.publishing.documents import Publication
 from social.publishing.due import look
@@ -191,6 +192,12 @@ async def everything_done(
         await socket.receive_json()
         await socket.receive_json()
     await person.ask("POST", "/session/refresh", headers={"Origin": backing.settings.public_url})
+    await person.ask("PATCH", "/me", json={"name": "Ada L.", "zone": "Europe/Paris"})
+    link = (await new_passwords.link("ada@example.org", backing, now())).partition("#token=")[2]
+    await person.ask("POST", "/password-links/readings", json={"token": link})
+    used = await person.ask("POST", "/password-links/uses", json={"token": link, "password": PASSWORD})
+    person.token = used["access_token"]
+    await person.ask("PUT", "/me/password", json={"current": PASSWORD, "password": PASSWORD})
     await person.ask("POST", "/session", json={"email": "ada@example.org", "password": PASSWORD})
     await person.ask("DELETE", f"/accounts/{account['id']}")
     await look(backing)

@@ -67,7 +67,7 @@ def test_its_own_checks_pass(command: tuple[str, ...]) -> None:
 
 def test_a_first_visit_is_light() -> None:
     page = (web.files() / "index.html").read_text()
-    scripts = re.findall(r'<script[^>]* src="/([^"]+)"', page)
+    scripts = re.findall(r'<(?:script[^>]* src|link rel="modulepreload"[^>]* href)="/([^"]+)"', page)
 
     size = sum(len(gzip.compress((web.files() / script).read_bytes())) for script in scripts)
 

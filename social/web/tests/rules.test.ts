@@ -69,7 +69,7 @@ describe("a password's strength", () => {
 });
 
 describe("an address names a page", () => {
-  test.each([["/", "home"], ["/accounts", "accounts"], ["/compose", "compose"], ["/compose/64f", "compose"], ["/connect/mastodon", "connect"], ["/connect", "lost"], ["/nowhere", "lost"], ["/accounts/x", "lost"], ["/compose/a/b", "lost"]])("%s: %s", (path, page) => {
+  test.each([["/", "home"], ["/accounts", "accounts"], ["/compose", "compose"], ["/compose/64f", "compose"], ["/connect/mastodon", "connect"], ["/connect", "lost"], ["/password", "password"], ["/nowhere", "lost"], ["/accounts/x", "lost"], ["/compose/a/b", "lost"]])("%s: %s", (path, page) => {
     expect(routeOf(path, new URLSearchParams()).page).toBe(page);
   });
 });

@@ -2,7 +2,7 @@
 
 export type Route =
   | { page: "home"; list: string | null; show: string | null }
-  | { page: "setup" | "sign-in" | "join" | "accounts" | "media" | "settings" | "lost" }
+  | { page: "setup" | "sign-in" | "join" | "password" | "accounts" | "media" | "settings" | "lost" }
   | { page: "connect"; platform: string; query: URLSearchParams }
   | { page: "compose"; id: string | null; query: URLSearchParams };
 
@@ -12,6 +12,6 @@ export function routeOf(path: string, query: URLSearchParams): Route {
   if (head === "") return { page: "home", list: query.get("list"), show: query.get("show") };
   if (head === "compose") return { page: "compose", id: rest || null, query };
   if (head === "connect" && rest) return { page: "connect", platform: rest, query };
-  if (rest === undefined && (head === "setup" || head === "sign-in" || head === "join" || head === "accounts" || head === "media" || head === "settings")) return { page: head };
+  if (rest === undefined && (head === "setup" || head === "sign-in" || head === "join" || head === "password" || head === "accounts" || head === "media" || head === "settings")) return { page: head };
   return { page: "lost" };
 }

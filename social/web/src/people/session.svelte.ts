@@ -22,6 +22,7 @@ class Session {
     this.#tabs.onmessage = ({ data }) => {
       if (data === "out" && this.state === "in") this.#leave(false);
       if (data === "in" && this.state === "out") void this.resume();
+      if (data.user) this.#is(data as Me);
     };
   }
 
@@ -71,7 +72,13 @@ class Session {
     await this.#enter(remember(await people.setUp(body)));
   }
 
-  /** Signed in by an invitation: anew, or as before in one workspace more. */
+  /** What somebody says of themselves is another now, in all their tabs. */
+  changed(me: Me): void {
+    this.#is(me);
+    this.#tabs.postMessage(me);
+  }
+
+  /** Signed in by a link: anew, or as before in one workspace more. */
   joined(signed: SignedIn): void {
     this.#enter(remember(signed));
     this.#tabs.postMessage("in");
@@ -88,6 +95,10 @@ class Session {
     this.ended = false;
     this.state = "in";
     line.open();
+  }
+
+  #is({ user }: Me): void {
+    if (this.me?.user.id === user.id) this.me = { ...this.me, user };
   }
 
   #leave(ended: boolean): void {

@@ -1,7 +1,7 @@
 /** Every call the client makes, by noun: the only file that knows paths. Each may raise Problem and Unreachable. */
 
 import { anyone, api, got, upload, uploadOutside } from "./api";
-import type { AcceptanceIn, AccountOut, FileOut, HoldIn, Lateness, MediaKind, PlanIn, PostIn, PostOut, PublicationState, QuotaIn, Realm, Role, SetupIn, WhenIn } from "./types";
+import type { AcceptanceIn, AccountOut, FileOut, HoldIn, Lateness, MediaKind, PlanIn, PostIn, PostOut, ProfileIn, PublicationState, QuotaIn, Realm, Role, SetupIn, WhenIn } from "./types";
 
 /** Which files somebody looks for; what is left out does not matter. */
 export interface Wanted { text?: string; kind?: MediaKind; tag?: string; since?: string; copied?: boolean }
@@ -13,6 +13,10 @@ export const people = {
   setUp: (body: SetupIn) => got(anyone.POST("/api/v1/setup", { body })),
   signIn: (email: string, password: string) => got(anyone.POST("/api/v1/session", { body: { email, password } })),
   signOut: () => got(anyone.DELETE("/api/v1/session")),
+  changeMe: (body: ProfileIn) => got(api.PATCH("/api/v1/me", { body })),
+  changePassword: (current: string, password: string) => got(api.PUT("/api/v1/me/password", { body: { current, password } })),
+  readPasswordLink: (token: string) => got(anyone.POST("/api/v1/password-links/readings", { body: { token } })),
+  usePasswordLink: (token: string, password: string) => got(anyone.POST("/api/v1/password-links/uses", { body: { token, password } })),
   sessions: () => got(api.GET("/api/v1/sessions")),
   endSession: (session_id: string) => got(api.DELETE("/api/v1/sessions/{session_id}", { params: { path: { session_id } } })),
   endOtherSessions: () => got(api.DELETE("/api/v1/sessions")),

@@ -18,7 +18,8 @@ export interface paths {
         delete?: never;
         options?: never;
         head?: never;
-        patch?: never;
+        /** Change what I say of myself */
+        patch: operations["ApiV1MeChange"];
         trace?: never;
     };
     "/api/v1/session/refresh": {
@@ -69,6 +70,57 @@ export interface paths {
         post: operations["ApiV1SessionSignIn"];
         /** Sign out */
         delete: operations["ApiV1SessionSignOut"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/me/password": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /** Change my password */
+        put: operations["ApiV1MePasswordChange"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/password-links/uses": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Choose another */
+        post: operations["ApiV1PasswordLinksUsesChoose"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/password-links/readings": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Whose link is it? */
+        post: operations["ApiV1PasswordLinksReadingsRead"];
+        delete?: never;
         options?: never;
         head?: never;
         patch?: never;
@@ -1206,6 +1258,11 @@ export interface components {
             shown: components["schemas"]["Stretch"] | null;
             lasting: components["schemas"]["Stretch"] | null;
         };
+        /** ForgottenIn */
+        ForgottenIn: {
+            token: string;
+            password: string;
+        };
         /** FoundOut */
         FoundOut: {
             id: string;
@@ -1353,6 +1410,17 @@ export interface components {
             text_needed: boolean;
             thread: number;
         };
+        /** LinkIn */
+        LinkIn: {
+            token: string;
+        };
+        /** LinkOut */
+        LinkOut: {
+            name: string;
+            email: string;
+            /** Format: date-time */
+            expires_at: string;
+        };
         /** MastodonOptions */
         MastodonOptions: {
             /**
@@ -1466,19 +1534,6 @@ export interface components {
             text: string;
             media: components["schemas"]["AttachedOut"][];
         };
-        /** PasswordIn */
-        PasswordIn: {
-            platform: string;
-            /** @default  */
-            server?: string;
-            /**
-             * @default live
-             * @enum {string}
-             */
-            realm?: "live" | "sandbox";
-            name: string;
-            secret: string;
-        };
         /** PasswordWay */
         PasswordWay: {
             name: string;
@@ -1588,6 +1643,11 @@ export interface components {
             created_at: string;
             /** Format: date-time */
             updated_at: string;
+        };
+        /** ProfileIn */
+        ProfileIn: {
+            name?: string;
+            zone?: string;
         };
         /** PublicationHistory */
         PublicationHistory: {
@@ -1986,10 +2046,28 @@ export interface components {
              */
             duration_minutes?: number;
         };
+        /** PasswordIn */
+        accounts_PasswordIn: {
+            platform: string;
+            /** @default  */
+            server?: string;
+            /**
+             * @default live
+             * @enum {string}
+             */
+            realm?: "live" | "sandbox";
+            name: string;
+            secret: string;
+        };
         /** Reason */
         accounts_documents_Reason: {
             code: string;
             text: string;
+        };
+        /** PasswordIn */
+        passwords_PasswordIn: {
+            current: string;
+            password: string;
         };
         /** Reason */
         publishing_states_Reason: {
@@ -2022,6 +2100,45 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Me"];
+                };
+            };
+        };
+    };
+    ApiV1MeChange: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ProfileIn"];
+            };
+        };
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Me"];
+                };
+            };
+            /** @description Bad request syntax or unsupported method */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        status_code: number;
+                        detail: string;
+                        extra?: null | {
+                            [key: string]: unknown;
+                        } | unknown[];
+                    };
                 };
             };
         };
@@ -2169,6 +2286,127 @@ export interface operations {
                 };
                 content: {
                     "application/json": null;
+                };
+            };
+        };
+    };
+    ApiV1MePasswordChange: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["passwords_PasswordIn"];
+            };
+        };
+        responses: {
+            /** @description Request fulfilled, nothing follows */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Bad request syntax or unsupported method */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        status_code: number;
+                        detail: string;
+                        extra?: null | {
+                            [key: string]: unknown;
+                        } | unknown[];
+                    };
+                };
+            };
+        };
+    };
+    ApiV1PasswordLinksUsesChoose: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Taken, and without effect here: this answer is a secret or is not bound to anybody signed in, so it is not kept, and a repeat is a new request. */
+                "Idempotency-Key"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ForgottenIn"];
+            };
+        };
+        responses: {
+            /** @description Document created, URL follows */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SignedInOut"];
+                };
+            };
+            /** @description Bad request syntax or unsupported method */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        status_code: number;
+                        detail: string;
+                        extra?: null | {
+                            [key: string]: unknown;
+                        } | unknown[];
+                    };
+                };
+            };
+        };
+    };
+    ApiV1PasswordLinksReadingsRead: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Taken, and without effect here: this answer is a secret or is not bound to anybody signed in, so it is not kept, and a repeat is a new request. */
+                "Idempotency-Key"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["LinkIn"];
+            };
+        };
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LinkOut"];
+                };
+            };
+            /** @description Bad request syntax or unsupported method */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        status_code: number;
+                        detail: string;
+                        extra?: null | {
+                            [key: string]: unknown;
+                        } | unknown[];
+                    };
                 };
             };
         };
@@ -2793,7 +3031,7 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "application/json": components["schemas"]["PasswordIn"];
+                "application/json": components["schemas"]["accounts_PasswordIn"];
             };
         };
         responses: {

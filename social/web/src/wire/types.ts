@@ -7,6 +7,7 @@ type Schemas = components["schemas"];
 export type SignedIn = Schemas["SignedInOut"];
 export type Me = Schemas["Me"];
 export type Workspace = Schemas["WorkspaceOut"];
+export type ProfileIn = Schemas["ProfileIn"];
 export type SetupIn = Schemas["SetUpIn"];
 
 export type Realm = Schemas["AccountOut"]["realm"];
