@@ -106,8 +106,11 @@ async def _request(reader: asyncio.StreamReader, seen: Scripted) -> Request:
     return Request(method, path, headers, body)
 
 
+BRIEFLY = 1.5  # seconds, for a server that stalls: a busy machine may take one for what is answered at once
+
+
 @asynccontextmanager
-async def calling(platform: Platform, server: Scripted, *, patience: float = 1.0) -> AsyncIterator[Call]:
+async def calling(platform: Platform, server: Scripted, *, patience: float = BRIEFLY) -> AsyncIterator[Call]:
     """A Call to a scripted server, over a session like the product's."""
     async with aiohttp.ClientSession(middlewares=(once,), cookie_jar=aiohttp.DummyCookieJar()) as session:
         yield Call(

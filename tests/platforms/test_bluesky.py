@@ -15,7 +15,7 @@ from social.platforms.bluesky.tids import tid
 from social.platforms.calls import Call
 from social.platforms.contract import Content, MediaItem, Part, Prepared, Receipt, Turn
 from social.posts.check import problems, remarks
-from tests.platforms.scripted import Scripted, answer, calling, scripted
+from tests.platforms.scripted import BRIEFLY, Scripted, answer, calling, scripted
 from tests.platforms.turns import SENT, sought, turn
 
 ANNA, BERTA = "did:plc:anna", "did:plc:berta"
@@ -328,7 +328,7 @@ async def test_a_look_writes_the_gates_that_a_crash_left_out() -> None:
 
 @pytest.mark.parametrize("said", [answer(500, {"error": "x"}), "hang up", "stall", answer(429, {"error": "x"})])
 async def test_a_gate_that_fails_is_said_and_the_post_stands(said: Any) -> None:
-    async with scripted(WRITTEN, said) as server, calling(BLUESKY, server, patience=0.6) as call:
+    async with scripted(WRITTEN, said) as server, calling(BLUESKY, server, patience=BRIEFLY) as call:
         receipt = await publish(call, mine(Content(text="hello", options={"replies_from": []})))
     assert receipt.id == URI
     assert receipt.notes[0].startswith("It is online, but everybody may reply. Set it at Bluesky.")

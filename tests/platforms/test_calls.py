@@ -29,7 +29,7 @@ from social.platforms import PLATFORMS
 from social.platforms.answers import QUOTA_LEAST, QUOTA_MOST, reset_at
 from social.platforms.calls import Call, Upload
 from social.platforms.contract import Fault, Token
-from tests.platforms.scripted import answer, calling, scripted
+from tests.platforms.scripted import BRIEFLY, answer, calling, scripted
 
 MASTODON = PLATFORMS["mastodon"]
 NOW = datetime(2026, 8, 1, 14, 57, tzinfo=UTC)
@@ -94,7 +94,7 @@ LOST = {
 
 @pytest.mark.parametrize("said", LOST.values(), ids=LOST)
 async def test_a_committing_request_without_a_clear_answer_is_unknown(said: Any) -> None:
-    async with scripted(said) as server, calling(MASTODON, server, patience=0.5) as call:
+    async with scripted(said) as server, calling(MASTODON, server, patience=BRIEFLY) as call:
         with pytest.raises(OutcomeUnknown) as unknown:
             await posted(call, commits=True)
     assert call.written
@@ -104,7 +104,7 @@ async def test_a_committing_request_without_a_clear_answer_is_unknown(said: Any)
 
 @pytest.mark.parametrize("said", LOST.values(), ids=LOST)
 async def test_any_other_request_without_a_clear_answer_is_asked_again_later(said: Any) -> None:
-    async with scripted(said) as server, calling(MASTODON, server, patience=0.5) as call:
+    async with scripted(said) as server, calling(MASTODON, server, patience=BRIEFLY) as call:
         with pytest.raises(RetryLater) as later:
             await call.get("/things", Thing)
     assert not call.written

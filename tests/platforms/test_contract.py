@@ -254,7 +254,7 @@ async def act(name: str, rig: Rig, person: Any) -> Callable[[], Awaitable[object
     turn = await rig.turn(person, content)
     hello = await rig.turn(person, HELLO)
     online = await rig.publish(person, hello)
-    call = rig.call(person, patience=0.7)
+    call = rig.call(person, patience=1.2)
 
     async def save(_: Prepared) -> None:
         return None
@@ -304,8 +304,8 @@ LOST: dict[str, dict[str, Any]] = {
     "reset after": {"hang_up": "after", "reset": True},
     "truncated": {"truncated": True},
     "garbage": {"garbage": True},
-    "late before": {"delay_before": 1.5},
-    "late after": {"delay_after": 1.5},
+    "late before": {"delay_before": 2.0},
+    "late after": {"delay_after": 2.0},
 }
 
 
@@ -324,7 +324,7 @@ async def test_a_lost_answer_to_publish_is_unknown_and_settled(lost: dict[str, A
     """The whole way: the answer is lost, a look finds the post or proves that it is not there, one post in the end."""
     person = rig.person()
     turn = await rig.turn(person, Content(text="hello", media=(rig.picture("a"),)))
-    call = rig.call(person, patience=0.7)
+    call = rig.call(person, patience=1.2)
     rig.sandbox.trouble(publish=lost | {"count": 1})
     with pytest.raises(OutcomeUnknown):
         await rig.publish(person, turn, call)

@@ -132,7 +132,7 @@ async def test_a_lost_answer_while_connecting_says_what_to_do(lost: dict[str, An
     code = (await answer(rig, started))["code"]
     rig.sandbox.trouble(oauth=lost)
     with pytest.raises(RetryLater) as trouble:
-        await oauth.exchange(rig.platform, rig.call(patience=0.7), started.where, started.asked, code)
+        await oauth.exchange(rig.platform, rig.call(patience=1.2), started.where, started.asked, code)
     assert trouble.value.sentence.endswith(".")
 
 

@@ -12,7 +12,7 @@ from social.errors import OutcomeUnknown, PreparationLost, Rejected, RetryLater
 from social.platforms.contract import Content, MediaItem, Prepared, Receipt
 from social.platforms.limits import length
 from social.platforms.mastodon import MASTODON, MastodonOptions, counted_text, find, identify, prepare, publish
-from tests.platforms.scripted import Scripted, answer, calling, scripted
+from tests.platforms.scripted import BRIEFLY, Scripted, answer, calling, scripted
 from tests.platforms.turns import SENT, sought, turn
 
 PICTURE = MediaItem(media_id="1", key="w/1/m/1", mime="image/png", bytes=3, width=1, height=1, alt="a river")
@@ -127,7 +127,7 @@ async def test_a_post_that_the_server_did_not_keep_is_not_online() -> None:
 
 @pytest.mark.parametrize("said", [answer(500, {"error": "x"}), "hang up", "stall", answer(200, b"nonsense")])
 async def test_the_answer_stands_when_the_look_afterwards_fails(said: Any) -> None:
-    async with scripted(answer(200, status()), said) as server, calling(MASTODON, server, patience=0.4) as call:
+    async with scripted(answer(200, status()), said) as server, calling(MASTODON, server, patience=BRIEFLY) as call:
         assert (await publish(call, turn(Content(text="hello"), Prepared(), "k"))).id == "9"
 
 

@@ -15,7 +15,7 @@ from social.platforms.calls import Call
 from social.platforms.contract import Content, MediaItem, Part, Prepared, Receipt
 from social.platforms.x import LIMITS, X
 from social.platforms.x.posts import address
-from tests.platforms.scripted import Request, Scripted, answer, calling, scripted
+from tests.platforms.scripted import BRIEFLY, Request, Scripted, answer, calling, scripted
 from tests.platforms.turns import turn
 
 Json = dict[str, Any]
@@ -200,7 +200,7 @@ async def test_a_thread_is_a_chain_of_answers() -> None:
     ],
 )
 async def test_what_is_not_clearly_online_is_unknown(said: Any) -> None:
-    async with scripted(said) as server, calling(X, server, patience=0.4) as call:
+    async with scripted(said) as server, calling(X, server, patience=BRIEFLY) as call:
         with pytest.raises(OutcomeUnknown):
             await X.publish(call, turn(Content(text="hello")))
     assert len(server.requests) == 1
